@@ -1,0 +1,48 @@
+"""Ticks on a fixed grid, with a phase of each host's own, so that a fleet does not send in one millisecond."""
+
+from __future__ import annotations
+
+import zlib
+
+from clusterctl.clock import Clock
+
+
+def phase_ms(host: str, period_ms: int) -> int:
+    """Where on the grid this host ticks: the same on every start, spread evenly over hosts."""
+    return zlib.crc32(host.encode()) % period_ms
+
+
+class Ticker:
+    """Grid points of the wall clock: multiples of the period, plus the phase."""
+
+    def __init__(self, period_ms: int, phase: int, clock: Clock) -> None:
+        self.period_ms = period_ms
+        self.missed = 0
+        """Grid points that passed while an earlier tick was still being served."""
+        self._phase = phase
+        self._clock = clock
+        self._last = clock.now_ms()
+
+    def next_ms(self) -> int:
+        """The next grid point after the last one served. Points that have passed meanwhile are counted, not served."""
+        after = self._following(self._last)
+        now = self._clock.now_ms()
+        if now >= after + self.period_ms or after - now > self.period_ms:  # late, or the clock was set back
+            upcoming = self._following(now)
+            self.missed += max(0, (upcoming - after) // self.period_ms)
+            after = upcoming
+        return after
+
+    def wait(self, until_ms: int, stop_after_s: float) -> bool:
+        """Sleep towards `until_ms`, at most `stop_after_s`; whether it has come."""
+        left_s = (until_ms - self._clock.now_ms()) / 1_000
+        if left_s > 0:
+            self._clock.sleep_s(min(left_s, stop_after_s))
+        return self._clock.now_ms() >= until_ms
+
+    def served(self, tick_ms: int) -> None:
+        """This grid point is done."""
+        self._last = tick_ms
+
+    def _following(self, ms: int) -> int:
+        return (ms - self._phase) // self.period_ms * self.period_ms + self.period_ms + self._phase

@@ -1,0 +1,46 @@
+"""`clusterctl analyze`: incidents from events."""
+
+from __future__ import annotations
+
+import threading
+from typing import Annotated
+
+import typer
+
+from clusterctl.clock import SystemClock
+from clusterctl.commands.common import config_of, log_to_stderr, ready_store, stop_on_signals
+from clusterctl.config import Config
+from clusterctl.store import Store
+
+
+def refresh_all(store: Store, config: Config, now_ms: int) -> int:
+    """Recompute the incidents of every cluster that has events; how many rows changed."""
+    from clusterctl.analytics.incidents import refresh
+
+    clusters = [row[0] for row in store.query("SELECT DISTINCT cluster FROM event ORDER BY cluster").rows]
+    return sum(refresh(store, cluster, config.analytics, now_ms) for cluster in clusters)
+
+
+def analyze(
+    context: typer.Context,
+    every_s: Annotated[
+        float, typer.Option(help="Do it again after so many seconds, until stopped; 0 does it once.")
+    ] = 0,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what it does.")] = False,
+) -> None:
+    """Recompute incidents from events. The same events always give the same incidents, so running it again is safe.
+
+    `clusterctl report` does this by itself; dashboards on a ClickHouse server need it to run, say, every minute."""
+    log_to_stderr(verbose)
+    config = config_of(context)
+    stop = threading.Event()
+    stop_on_signals(stop)
+    store = ready_store(config)
+    try:
+        while True:
+            changed = refresh_all(store, config, SystemClock().now_ms())
+            typer.echo(f"{changed} incident rows changed")
+            if every_s <= 0 or stop.wait(every_s):
+                return
+    finally:
+        store.close()

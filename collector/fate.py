@@ -1,0 +1,64 @@
+"""What a failure means: retry what time can cure, split what one row can spoil, stop for the rest."""
+
+from __future__ import annotations
+
+import enum
+
+from clusterctl.errors import BusUnavailable, ServerError, StoreUnavailable, Unencodable
+
+
+class Fate(enum.Enum):
+    """Decided once, here."""
+
+    RETRY = "retry"
+    SPLIT = "split"
+    STOP = "stop"
+
+
+OVERLOADED = frozenset(
+    {
+        159,  # timeout exceeded
+        202,  # too many simultaneous queries
+        209,
+        210,  # socket timeout, network
+        241,  # memory limit
+        242,  # table is read-only
+        243,  # not enough space on disk
+        285,
+        286,  # too few live replicas, quorum not reached
+        319,  # unknown status of the insert
+        425,  # system error
+        439,  # cannot schedule a task
+        999,  # keeper
+    }
+)
+SPOILED = frozenset(
+    {
+        6,  # cannot parse text
+        27,  # cannot parse input
+        53,  # type mismatch
+        70,  # cannot convert type
+        117,  # incorrect data
+        321,
+        349,  # NULL in a column that is not Nullable
+    }
+)
+TOO_MANY_PARTS = 252
+"""One number, two meanings: too many parts passes with time, too many partitions in one block does not."""
+
+
+def fate_of(error: Exception) -> Fate:
+    """The fate of a block that failed with this error."""
+    match error:
+        case StoreUnavailable() | BusUnavailable():
+            return Fate.RETRY
+        case ServerError(code=code) if code in OVERLOADED:
+            return Fate.RETRY
+        case ServerError(code=code, text=text) if code == TOO_MANY_PARTS:
+            return Fate.SPLIT if "too many partitions" in text.lower() else Fate.RETRY
+        case ServerError(code=code) if code in SPOILED:
+            return Fate.SPLIT
+        case Unencodable():
+            return Fate.SPLIT
+        case _:
+            return Fate.STOP

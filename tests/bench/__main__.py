@@ -1,0 +1,23 @@
+"""`make bench`, or `python -m tests.bench NAME …`: each benchmark prints its figure beside its budget."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from tests.bench import agent, collector, latency, report, storage, wirespeed
+
+BENCHES: dict[str, Callable[[], None]] = {
+    "wire": wirespeed.main,
+    "agent": agent.main,
+    "latency": latency.main,
+    "collector": collector.main,
+    "storage": storage.main,
+    "report": report.main,
+}
+
+if __name__ == "__main__":
+    chosen = sys.argv[1:] or list(BENCHES)
+    for name in chosen:
+        print(f"== {name}", flush=True)
+        BENCHES[name]()

@@ -1,0 +1,33 @@
+"""A broker and a server for benchmarks, gone with the block."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.servers import ClickHouseServer, KafkaServer
+
+
+@contextmanager
+def both() -> Iterator[tuple[dict[str, str], KafkaServer, ClickHouseServer]]:
+    """Environment of a clusterctl that uses them, and the two."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        kafka, clickhouse = KafkaServer(home), ClickHouseServer(home)
+        kafka.start()
+        clickhouse.start()
+        name = f"b{uuid.uuid4().hex[:8]}"
+        env = {
+            "CLUSTERCTL_SITE_DATA_DIR": str(home / "data"), "CLUSTERCTL_SITE_HOST": "bench",
+            "CLUSTERCTL_BUS_KIND": "kafka", "CLUSTERCTL_BUS_BOOTSTRAP_SERVERS": kafka.address,
+            "CLUSTERCTL_BUS_TOPIC_PREFIX": name, "CLUSTERCTL_BUS_GROUP": name, "CLUSTERCTL_STORE_KIND": "clickhouse",
+            "CLUSTERCTL_STORE_PORT": str(clickhouse.port), "CLUSTERCTL_STORE_DATABASE": name,
+        }  # fmt: skip
+        try:
+            yield env, kafka, clickhouse
+        finally:
+            kafka.stop()
+            clickhouse.stop()

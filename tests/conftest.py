@@ -1,0 +1,115 @@
+"""Fixtures that all tests share: real servers, started once, and a configuration that points at them."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clusterctl.config import Config, load
+from tests.support.fetch import Missing
+from tests.support.servers import ClickHouseServer, KafkaServer
+
+REQUIRED = set(filter(None, os.environ.get("CLUSTERCTL_TEST_REQUIRE", "").split(",")))
+"""Where the servers must run: there a missing tool fails instead of skipping."""
+
+
+def _unavailable(name: str, reason: str) -> None:
+    if name in REQUIRED:
+        pytest.fail(f"{name} tests must run here: {reason}")
+    pytest.skip(f"no {name}: {reason}")
+
+
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """A broker of our own, which a test may hold or kill; skipped where Java or Maven is missing."""
+    try:
+        server = KafkaServer(tmp_path_factory.mktemp("kafka"))
+    except Missing as missing:
+        _unavailable("kafka", str(missing))
+        raise
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka_address(request: pytest.FixtureRequest) -> str:
+    """Bootstrap servers: $CLUSTERCTL_TEST_KAFKA, or the broker that we start."""
+    given = os.environ.get("CLUSTERCTL_TEST_KAFKA")
+    return given or str(request.getfixturevalue("kafka_server").address)
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
+    """A server of our own; skipped where npm is missing."""
+    try:
+        server = ClickHouseServer(tmp_path_factory.mktemp("clickhouse"))
+    except Missing as missing:
+        _unavailable("clickhouse", str(missing))
+        raise
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def clickhouse_address(request: pytest.FixtureRequest) -> tuple[str, int]:
+    """Host and native port: $CLUSTERCTL_TEST_CLICKHOUSE as host:port, or the server that we start."""
+    given = os.environ.get("CLUSTERCTL_TEST_CLICKHOUSE")
+    if given:
+        host, _, port = given.partition(":")
+        return host, int(port or 9000)
+    return "127.0.0.1", request.getfixturevalue("clickhouse_server").port
+
+
+@pytest.fixture
+def unique() -> str:
+    """A name that no other test uses."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def local_env(tmp_path: Path) -> dict[str, str]:
+    """Environment of a clusterctl on the embedded defaults, in a folder of its own."""
+    return {"CLUSTERCTL_SITE_DATA_DIR": str(tmp_path / "data"), "CLUSTERCTL_SITE_HOST": "node1"}
+
+
+@pytest.fixture
+def kafka_env(local_env: dict[str, str], kafka_address: str, unique: str) -> dict[str, str]:
+    """As `local_env`, with topics and a group of its own on Kafka."""
+    return {
+        **local_env,
+        "CLUSTERCTL_BUS_KIND": "kafka",
+        "CLUSTERCTL_BUS_BOOTSTRAP_SERVERS": kafka_address,
+        "CLUSTERCTL_BUS_TOPIC_PREFIX": unique,
+        "CLUSTERCTL_BUS_GROUP": unique,
+        "CLUSTERCTL_BUS_INSTANCE_ID": "collector-1",
+        "CLUSTERCTL_BUS_SAMPLES_PARTITIONS": "4",
+        "CLUSTERCTL_BUS_EVENTS_PARTITIONS": "2",
+    }
+
+
+@pytest.fixture
+def clickhouse_env(clickhouse_address: tuple[str, int], unique: str) -> dict[str, str]:
+    """A database of its own on the ClickHouse server."""
+    return {
+        "CLUSTERCTL_STORE_KIND": "clickhouse",
+        "CLUSTERCTL_STORE_HOST": clickhouse_address[0],
+        "CLUSTERCTL_STORE_PORT": str(clickhouse_address[1]),
+        "CLUSTERCTL_STORE_DATABASE": unique,
+    }
+
+
+@pytest.fixture
+def fleet_env(kafka_env: dict[str, str], clickhouse_env: dict[str, str]) -> dict[str, str]:
+    """Kafka and ClickHouse together."""
+    return {**kafka_env, **clickhouse_env}
+
+
+@pytest.fixture
+def fleet_config(fleet_env: dict[str, str]) -> Config:
+    return load(None, fleet_env)

@@ -1,0 +1,72 @@
+"""Every report query parses on the real engine, and gives the columns and types of its row class."""
+
+from __future__ import annotations
+
+import types
+import typing
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from clusterctl.analytics import incidents  # noqa: F401 - registers its query
+from clusterctl.analytics.migrate import migrate
+from clusterctl.analytics.query import Query, python_type
+from clusterctl.analytics.reports import queries  # noqa: F401
+from clusterctl.dashboards.fleet import DASHBOARDS
+from clusterctl.dashboards.model import SINCE, UNTIL, grafana_sql
+from clusterctl.store import Param, Store
+
+SAMPLES: dict[str, Param] = {
+    "cluster": "it's",
+    "since": datetime(2026, 1, 1, tzinfo=timezone.utc),
+    "until": datetime(2026, 2, 1, tzinfo=timezone.utc),
+    "top": 5,
+}
+
+
+def expected(hint: Any) -> tuple[type, bool]:
+    """Python type of an annotation, and whether it may be None."""
+    members = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    real = [member for member in members if member is not type(None)]
+    return typing.get_origin(real[0]) or real[0], len(members) > len(real)
+
+
+@pytest.mark.parametrize("query", Query.registry, ids=lambda query: str(query.path))
+def test_columns_are_those_of_the_row_class(store: Store, query: Query[Any]) -> None:
+    migrate(store)
+    params = {name: SAMPLES[name] for name in query.parameters()}
+    result = store.query(query.text, params)
+    assert result.names == query.fields
+    hints = typing.get_type_hints(query.row)
+    for name, kind in zip(result.names, result.types, strict=True):
+        want, may_be_none = expected(hints[name])
+        have, nullable = python_type(kind)
+        assert have is want, f"{query.path}: {name} is {kind}, the row class says {hints[name]}"
+        assert may_be_none or not nullable, f"{query.path}: {name} may be NULL, the row class does not say so"
+
+
+def test_every_report_file_has_a_query() -> None:
+    from clusterctl.analytics.query import SQL
+
+    files = {f"reports/{entry.name}" for entry in (SQL / "reports").iterdir() if entry.name.endswith(".sql")}
+    assert files == {query.path for query in Query.registry}
+
+
+@pytest.mark.parametrize(
+    "panel", [panel for board in DASHBOARDS for panel in board.panels], ids=lambda panel: panel.title
+)
+def test_a_panel_asks_what_the_report_asks(store: Store, panel: Any) -> None:
+    """The text that Grafana sends, filled in as Grafana does, gives the same answer as the bound query."""
+    migrate(store)
+    sql = grafana_sql(panel.query)
+    filled = (
+        sql.replace(SINCE, "toDateTime64('2026-01-01 00:00:00', 3, 'UTC')")
+        .replace(UNTIL, "toDateTime64('2026-02-01 00:00:00', 3, 'UTC')")
+        .replace("${cluster:sqlstring}", "'it''s'")
+    )
+    assert "$" not in filled
+    assert "{" not in filled
+    bound = {name: SAMPLES[name] for name in panel.query.parameters()}
+    bound.update({"top": 50} if "top" in bound else {})
+    assert store.query(filled).rows == store.query(panel.query.text, bound).rows

@@ -1,0 +1,232 @@
+"""Ticks, minutes, and the way out: schedule, presence, publisher."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clusterctl.agent.presence import MinuteBook, Seen
+from clusterctl.agent.publish import Publisher, Window
+from clusterctl.agent.schedule import Ticker, phase_ms
+from clusterctl.bus import Done, Message, Partition
+from clusterctl.bus.spool import SpoolBus
+from clusterctl.errors import BusError, BusUnavailable, RecordTooLarge
+from tests.support.clock import HandClock
+
+
+def test_ticks_stand_on_the_grid_plus_the_hosts_phase() -> None:
+    clock = HandClock()
+    ticker = Ticker(1_000, 362, clock)
+    times = []
+    for _ in range(5):
+        tick = ticker.next_ms()
+        while not ticker.wait(tick, 0.25):
+            pass
+        times.append(tick)
+        ticker.served(tick)
+    assert [tick % 1_000 for tick in times] == [362] * 5
+    assert [b - a for a, b in pairwise(times)] == [1_000] * 4
+    assert ticker.missed == 0
+
+
+def test_a_late_agent_skips_and_counts_instead_of_catching_up() -> None:
+    clock = HandClock()
+    ticker = Ticker(1_000, 0, clock)
+    first = ticker.next_ms()
+    clock.sleep_s(5.5)
+    late = ticker.next_ms()
+    assert late > clock.now_ms() - 1_000
+    assert ticker.missed == (late - first) // 1_000
+
+
+def test_a_clock_set_back_does_not_stop_the_agent() -> None:
+    clock = HandClock()
+    ticker = Ticker(1_000, 0, clock)
+    ticker.served(ticker.next_ms())
+    clock.step_ms(-3_600_000)
+    assert ticker.next_ms() - clock.now_ms() <= 1_000
+
+
+@given(st.text(max_size=30), st.integers(100, 60_000))
+def test_a_phase_is_the_hosts_own_and_stays(host: str, period: int) -> None:
+    assert 0 <= phase_ms(host, period) < period
+    assert phase_ms(host, period) == phase_ms(host, period)
+
+
+def test_phases_spread_over_the_period() -> None:
+    phases = [phase_ms(f"gpu-{number:05}", 10_000) // 1_000 for number in range(12_500)]
+    counts = [phases.count(second) for second in range(10)]
+    assert max(counts) < 1.2 * min(counts)
+
+
+MINUTE = 1_700_000_040_000 // 60_000 * 60_000
+
+
+def test_a_minute_is_one_row_and_knows_what_it_missed() -> None:
+    book = MinuteBook(10_000)
+    seen = Seen(8, 7, ("kmsg:denied",))
+    first: Any = book.tick(MINUTE + 3_000, seen, 0)[0]
+    assert (first.ts, first.ticks_done, first.ticks_expected) == (MINUTE, 1, 1), "known at once"
+    assert [book.tick(MINUTE + offset, seen, 0) for offset in (13_000, 33_000)] == [[], []]
+    row: Any = book.tick(MINUTE + 63_000, seen, 5)[0]
+    assert (row.ts, row.ticks_done, row.ticks_expected) == (MINUTE, 3, 6)
+    assert (row.gpus_expected, row.gpus_seen, row.gpus_in_service) == (8, 7, 7)
+    assert row.gpus_allocated is None
+    assert row.blind == "kmsg:denied"
+
+
+def test_a_minute_without_nvml_is_unknown_not_zero() -> None:
+    book = MinuteBook(10_000)
+    book.tick(MINUTE, Seen(8, None, ("gpu:nvml_hung",)), 0)
+    row: Any = book.close(MINUTE + 60_000)[0]
+    assert row.gpus_seen is None
+    assert row.gpus_in_service is None
+    assert row.node_state == "unknown"
+
+
+def test_a_node_without_gpus_has_no_exposure_and_that_is_known() -> None:
+    book = MinuteBook(10_000)
+    book.tick(MINUTE, Seen(0, None, ("gpu:no_NVIDIA_driver",)), 0)
+    row: Any = book.close(MINUTE + 60_000)[0]
+    assert row.gpus_in_service == 0
+
+
+@given(st.permutations(range(20)))
+def test_the_position_moves_over_a_settled_prefix_only(order: Sequence[int]) -> None:
+    window = Window()
+    for offset in range(20):
+        window.took(offset)
+    settled: set[int] = set()
+    for offset in order:
+        window.settle(offset)
+        settled.add(offset)
+        prefix = next((n for n in range(20) if n not in settled), 20)
+        assert window.position == (prefix or None)
+
+
+class Broker:
+    """A producer whose answers the test gives."""
+
+    def __init__(self) -> None:
+        self.due: list[tuple[Message, Done]] = []
+        self.closed = False
+
+    def send(self, message: Message, done: Done) -> None:
+        self.due.append((message, done))
+
+    def answer(self, error: BusError | None = None) -> list[bytes]:
+        due, self.due = self.due, []
+        for _, done in due:
+            done(error)
+        return [message.value for message, _ in due]
+
+    def close(self, timeout_s: float) -> None:
+        self.closed = True
+
+
+class Nobody:
+    def assigned(self, partitions: Sequence[Partition]) -> None: ...
+
+    def revoked(self, partitions: Sequence[Partition]) -> None: ...
+
+    def lost(self, partitions: Sequence[Partition]) -> None: ...
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> SpoolBus:
+    bus = SpoolBus(str(tmp_path), 10_000_000)
+    writer = bus.writer("t")
+    for number in range(100):
+        writer.append(b"h", number.to_bytes(2, "big"), (), 0)
+    writer.close()
+    return bus
+
+
+def publisher(spool: SpoolBus, brokers: list[Broker], clock: HandClock, *, in_flight: int = 8) -> Publisher:
+    def make() -> Broker:
+        brokers.append(Broker())
+        return brokers[-1]
+
+    consumer = spool.consumer(["t"], "publisher", Nobody())
+    return Publisher(consumer, make, clock, max_in_flight=in_flight, stuck_after_s=150.0)
+
+
+def committed(spool: SpoolBus) -> int | None:
+    position = spool.consumer(["t"], "publisher", Nobody()).committed(Partition("t", 0))
+    return position.offset if position else None
+
+
+def test_no_more_in_flight_than_allowed(spool: SpoolBus) -> None:
+    brokers: list[Broker] = []
+    out = publisher(spool, brokers, HandClock())
+    for _ in range(5):
+        out.step()
+    assert len(brokers[0].due) == 8
+
+
+def test_an_entry_leaves_the_spool_when_it_is_acknowledged(spool: SpoolBus) -> None:
+    brokers: list[Broker] = []
+    out = publisher(spool, brokers, HandClock())
+    out.step()
+    out.commit()
+    assert committed(spool) is None
+    got = []
+    while len(got) < 100:
+        got += brokers[0].answer()
+        out.step()
+    out.commit()
+    assert got == [number.to_bytes(2, "big") for number in range(100)]
+    assert committed(spool) == 100
+    assert out.sent == 100
+
+
+def test_a_refused_record_is_dropped_and_counted_and_the_rest_goes_on(spool: SpoolBus) -> None:
+    brokers: list[Broker] = []
+    out = publisher(spool, brokers, HandClock(), in_flight=1)
+    out.step()
+    brokers[0].answer(RecordTooLarge("too large"))
+    while out.sent == 0:
+        out.step()
+        brokers[0].answer()
+    out.commit()
+    assert (out.refused, out.sent, committed(spool)) == (1, 1, 2)
+
+
+def test_a_failed_send_is_sent_again(spool: SpoolBus) -> None:
+    brokers: list[Broker] = []
+    out = publisher(spool, brokers, HandClock())
+    out.step()
+    brokers[0].answer(BusUnavailable("away"))
+    got: list[bytes] = []
+    for _ in range(40):
+        out.step()
+        got += brokers[0].answer()
+    assert sorted(got) == [number.to_bytes(2, "big") for number in range(100)]
+
+
+def test_a_producer_that_says_nothing_is_replaced_and_its_entries_sent_again(spool: SpoolBus) -> None:
+    clock = HandClock()
+    brokers: list[Broker] = []
+    out = publisher(spool, brokers, clock)
+    out.step()
+    clock.sleep_s(151.0)
+    out.step()
+    assert out.rebuilt == 1
+    assert brokers[0].closed
+    out.step()
+    assert len(brokers) == 2
+    late = brokers[0].answer()
+    assert late, "a verdict of the old one that comes after all changes nothing"
+    out.step()
+    assert out.sent == 0
+    got: list[bytes] = []
+    for _ in range(40):
+        got += brokers[1].answer()
+        out.step()
+    assert sorted(got) == [number.to_bytes(2, "big") for number in range(100)]

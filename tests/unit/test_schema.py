@@ -1,0 +1,68 @@
+"""The declaration keeps its own rules."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from clusterctl.schema import SATURATING, SCHEMA_VERSION, TABLES, Lane, Table
+from clusterctl.schema.field import Kind
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "analytics" / "sql" / "migrations"
+each_table = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+
+
+@each_table
+def test_fields_are_appended_never_inserted(table: Table) -> None:
+    versions = [field.since for field in table.fields]
+    assert versions == sorted(versions)
+    assert max(versions) <= SCHEMA_VERSION
+    assert all(field.nullable for field in table.fields if field.since > 1), "an old agent does not send it"
+
+
+@each_table
+def test_required_fields_come_first(table: Table) -> None:
+    assert table.struct.__struct_fields__ == tuple(field.name for field in table.fields)
+
+
+@each_table
+def test_the_key_is_made_of_columns_that_are_always_there(table: Table) -> None:
+    columns = {column.name: column for column in table.columns}
+    assert all(not columns[name].nullable for name in table.key)
+
+
+@each_table
+def test_rows_of_one_key_meet_in_one_partition(table: Table) -> None:
+    """ReplacingMergeTree keeps one row a key within a partition only."""
+    if table.partition_by:
+        assert table.partition_by.partition("(")[2].rstrip(")") in table.key
+
+
+@each_table
+def test_readings_are_nullable(table: Table) -> None:
+    if table.lane is Lane.SAMPLES:
+        first = {"ts", "gpu_uuid", "gpu_index", "pci", "port", "link_layer", "period_ms"}
+        assert {field.name for field in table.fields if not field.nullable} <= first
+
+
+@each_table
+def test_every_field_is_explained(table: Table) -> None:
+    for field in table.fields:
+        assert field.doc.endswith("."), f"{table.name}.{field.name}"
+        assert field.kind is not Kind.COUNTER or field.type.clickhouse == "UInt64"
+
+
+def test_saturating_counters_are_columns() -> None:
+    nic = next(table for table in TABLES if table.name == "nic_sample")
+    assert set(SATURATING) <= {field.name for field in nic.fields}
+
+
+def test_migrations_are_frozen() -> None:
+    listed = dict(
+        reversed(line.split())
+        for line in (MIGRATIONS / "SHA256SUMS").read_text().splitlines()  # type: ignore[misc]
+    )
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in MIGRATIONS.glob("*.sql")}
+    assert found == listed, "a migration that was released never changes: write a new one"

@@ -11,6 +11,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from clusterctl.bus import Consumer, Message, Partition, Position, Producer, Record
 from clusterctl.clock import Clock
@@ -135,11 +136,12 @@ class Publisher:
                 self._progress_s = self._clock.monotonic_s()
             record = self._waiting.popleft()
             self._in_flight[record.partition, record.offset] = record
-            generation, partition, offset = self._generation, record.partition, record.offset
-            producer.send(
-                Message(partition.topic, record.key, record.value, record.headers),
-                lambda error, g=generation, p=partition, o=offset: self._verdicts.put((g, p, o, error)),  # type: ignore[misc]
-            )
+            message = Message(record.partition.topic, record.key, record.value, record.headers)
+            producer.send(message, partial(self._verdict, self._generation, record.partition, record.offset))
+
+    def _verdict(self, generation: int, partition: Partition, offset: int, error: BusError | None) -> None:
+        """Called by the producer, perhaps on its own thread: only kept, and heard by `step`."""
+        self._verdicts.put((generation, partition, offset, error))
 
     def _build(self) -> Producer | None:
         try:

@@ -27,6 +27,7 @@ from clusterctl.store import Store
 log = logging.getLogger(__name__)
 POLL_S = 0.1
 LOOK_EVERY_S = 0.1
+LAST_LOOK_S = 2.0
 
 
 class Collector:
@@ -64,11 +65,25 @@ class Collector:
         try:
             while not self._stop.is_set():
                 self.step()
+            self._last_look()
             self._flush()
         finally:
             self._consumer.close()
             self._producer.close(5.0)
             log.info("collector stopped: %s", self.meters.line())
+
+    def _last_look(self) -> None:
+        """Take what lies ready, such as the last words of an agent that has just stopped; not for long."""
+        until_s = self._clock.monotonic_s() + LAST_LOOK_S
+        while self._clock.monotonic_s() < until_s:
+            try:
+                records = self._consumer.poll(POLL_S)
+            except BusUnavailable:
+                return  # what lies there is read by the next start
+            if not records:
+                return
+            for record in records:
+                self._take(record)
 
     def step(self) -> None:
         """Poll once, and deliver the blocks that are due."""

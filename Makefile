@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint docs bench fuzz clean
 
 demo: $(STAMP)
 	@$(BIN)/clusterctl demo
@@ -27,6 +27,25 @@ docs: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
 
+# an environment of its own: atheris is not there for every Python, and then the plain fuzzer runs alone
+FUZZ_VENV := .venv-fuzz
+FUZZ_INPUTS ?= 1000000
+FUZZ_SEED ?= 1
+
+fuzz: $(FUZZ_VENV)/.installed
+	$(FUZZ_VENV)/bin/python -m tests.fuzz --inputs $(FUZZ_INPUTS) --seed $(FUZZ_SEED)
+	@if $(FUZZ_VENV)/bin/python -c 'import atheris' 2>/dev/null; then \
+	  for target in $$($(FUZZ_VENV)/bin/python -c 'from tests.fuzz.targets import TARGETS; print(*sorted(TARGETS))'); do \
+	    $(FUZZ_VENV)/bin/python -m tests.fuzz --guided --target $$target --inputs $(FUZZ_INPUTS) --seed $(FUZZ_SEED) || exit 1; \
+	  done; \
+	else echo "atheris cannot be installed for this Python: only the plain fuzzer has run"; fi
+
+$(FUZZ_VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -m venv $(FUZZ_VENV)
+	@$(FUZZ_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[agent]'
+	@$(FUZZ_VENV)/bin/python -m pip install --quiet --disable-pip-version-check atheris || true
+	@touch $@
+
 $(STAMP): pyproject.toml constraints.txt
 	@echo "making the environment in $(VENV) (once; downloads about 400 MB)"
 	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
@@ -34,4 +53,4 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) demo-data .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(FUZZ_VENV) fuzz-crashes fuzz-corpus demo-data .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

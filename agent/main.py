@@ -1,40 +1,60 @@
-"""The node agent: ticks on a grid, listens to the kernel log, and never lets one of them wait for another.
+"""The node agent: ticks on a grid, listens to the kernel log, and never lets one of its parts wait for another.
 
-Threads: ticks (this one), GPUs, kernel log, and with Kafka the publisher. Each part that fails for good takes the agent
-down, loudly, so that its supervisor starts it anew; the spool keeps what it had.
+Threads: ticks (this one), one for each of GPUs, host, ports and file systems, the kernel log, the local sockets, and with
+Kafka the publisher. Each part that fails for good takes the agent down, loudly, so that its supervisor starts it anew; the
+spool keeps what it had.
 """
 
 from __future__ import annotations
 
-import json
+import gc
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from clusterctl.agent import inventory
-from clusterctl.agent.gpu import GpuReading, GpuWorker
-from clusterctl.agent.kmsg.device import LogSource, open_source
-from clusterctl.agent.kmsg.events import Coalescer
+from clusterctl.agent.beat import Beat
+from clusterctl.agent.checks.registry import NodeFacts
+from clusterctl.agent.checks.runner import CheckRunner
+from clusterctl.agent.facts import Facts
+from clusterctl.agent.gpu import HUNG, START_S, GpuWorker
+from clusterctl.agent.gpu_part import NOT_ASKED, GpuPart
+from clusterctl.agent.inventory import InventoryPart
+from clusterctl.agent.jobs.marks import MarkSocket
+from clusterctl.agent.jobs.owner import JobResolver
+from clusterctl.agent.jobs.steps import MarkBook
+from clusterctl.agent.kmsg.follow import LogFollower
+from clusterctl.agent.latest import Latest
+from clusterctl.agent.ledger import Ledger
+from clusterctl.agent.local import CONTROL, ControlSocket, gather
+from clusterctl.agent.metrics import MetricsServer
+from clusterctl.agent.node_part import Bus, FilesPart, HostPart, NetPart
+from clusterctl.agent.notify import Notifier, watchdog_period_s
 from clusterctl.agent.outbox import Outbox
-from clusterctl.agent.presence import MinuteBook, Seen
-from clusterctl.agent.probes.host import HostProbe, boot_id, own_cost
-from clusterctl.agent.probes.net import ports
-from clusterctl.agent.probes.pci import nvidia_gpus
-from clusterctl.agent.publish import Publisher
+from clusterctl.agent.presence import Seen
+from clusterctl.agent.probes.host import boot_id
+from clusterctl.agent.publish import Publisher, from_spool
 from clusterctl.agent.schedule import Ticker, phase_ms
-from clusterctl.bus import Partition, open_bus, spool_dir, topic_of
+from clusterctl.agent.sink import Sink
+from clusterctl.agent.state import StateFile
+from clusterctl.agent.status import Status
+from clusterctl.agent.tiers import MEDIUM, SLOW, Tiers
+from clusterctl.bus import spool_dir
 from clusterctl.bus.spool import SpoolBus
 from clusterctl.clock import MS_PER_S, Clock, SystemClock
 from clusterctl.config import Config
-from clusterctl.schema import EVENT, GPU_SAMPLE, HOST_SAMPLE, INVENTORY, NIC_SAMPLE, PRESENCE, Lane
+from clusterctl.errors import ClusterctlError
+from clusterctl.schema import EVENT, JOB_MARK
 
 log = logging.getLogger(__name__)
-LOOK_EVERY_S = 0.25
-LOG_WAIT_S = 0.2
+LOOK_EVERY_S = 1.0
+STATE, LOG_STATE, HOOK = "agent-state", "kmsg-state.json", "hook.sock"
+DATA_NAMES = frozenset({STATE, LOG_STATE, CONTROL, HOOK})
+"""What an agent keeps in its data directory beside the spool."""
+GPU = "gpu"
 LAST_WORDS_S = 5.0
 """A stopping agent gives the broker this long to take what is still in the spool."""
 
@@ -47,43 +67,93 @@ class Agent:
         self.clock = clock or SystemClock()
         self.stop = threading.Event()
         self._all_said = threading.Event()
-        self._sysfs, self._procfs = Path(config.agent.sysfs_root), Path(config.agent.procfs_root)
-        self._boot_id = boot_id(self._procfs)
-        self._bus = SpoolBus(spool_dir(config), config.agent.spool_max_bytes)
-        self._outbox = Outbox(config, self._bus, self._boot_id, self.clock)
-        self._host = HostProbe(self._sysfs, self._procfs)
-        self._gpu = GpuWorker(self.clock, config.agent.nvml_deadline_s, enabled=config.agent.nvml)
-        self._gpu_tick: int | None = None
-        self._gpu_wanted = threading.Event()
-        self._gpu_last = GpuReading(missing="not_asked_yet")
-        self._uuid_of: dict[str, str] = {}
-        self._log_lost = 0
-        self._log_blind = ""
-        self._position_unsaved = False
-        self._event_seq = self.clock.now_ms() * 1_000
         self._failure: BaseException | None = None
         self._said: set[str] = set()
+        self._notify = Notifier()
+        self._alive_every_s, self._alive_next_s = watchdog_period_s(), 0.0
+        agent, data = config.agent, config.site.data_path()
+        self._period_ms = int(agent.period_s * MS_PER_S)
+        boot = boot_id(Path(agent.procfs_root))
+        self._bus = SpoolBus(spool_dir(config), agent.spool_max_bytes)
+        self._outbox = Outbox(config, self._bus, boot, self.clock)
+        self.facts = Facts(self.clock)
+        self.latest = Latest()
+        self.checks = CheckRunner(config.checks, self.clock)
+        self.sink = Sink(self._outbox, self.checks, self.latest, self.facts)
+        self._jobs = JobResolver(Path(agent.procfs_root))
+        self._marks = MarkBook(self.clock, self._jobs.job_of)
+        worker = GpuWorker(self.clock, agent.nvml_deadline_s, agent.nvml_stall_s, enabled=agent.nvml)
+        self.gpu = GpuPart(worker, self._jobs, self.facts, self.clock, self.sink.put, agent.nvml_deadline_s)
+        self.ticker = Ticker(self._period_ms, phase_ms(config.site.host_name(), self._period_ms), self.clock)
+        self.ledger = Ledger(StateFile(data / STATE, boot), self.ticker, self.facts, self.clock, self.sink.put)
+        self.bus = Bus(config, most=self.ledger.gpus_most)
+        self._inventory = InventoryPart(config, self.gpu, self.latest, self.clock, self.sink.put)
+        self.beats = [
+            Beat(GPU, self._gpu_tick, self.clock),
+            Beat("host", HostPart(config, self._outbox, worker, self.ticker, self.sink.put).tick, self.clock),
+            Beat("net", NetPart(config, self.sink.put).tick, self.clock),
+            Beat("files", FilesPart(config, self.sink.put).tick, self.clock, from_level=SLOW),
+        ]
+        self.log = LogFollower(
+            Path(agent.kmsg_path) if agent.kmsg_path else None,
+            data / LOG_STATE,
+            self.clock,
+            boot,
+            any_facility=agent.kmsg_any_facility,
+            put=lambda rows: self.sink.put(EVENT, rows),
+            resolve=self._resolved,
+        )
+        self.publisher: Publisher | None = None
+        self.seen = Seen(0, None, ())
+        """What the last tick saw."""
+        self._tiers = Tiers(
+            config.site.host_name(), int(agent.medium_period_s * MS_PER_S), int(agent.slow_period_s * MS_PER_S)
+        )
+        self.status = Status(self, self._outbox, self._marks)
+
+    # -- life ----------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Until stopped. Raises what ended one of its threads."""
-        probes = [self._thread("gpu", self._gpu_loop), self._thread("kmsg", self._log_loop)]
+        control = ControlSocket(self.config.site.data_path() / CONTROL, self.status.orders())
+        marks = self._open_marks()
+        metrics = self._open_metrics()
+        parts: list[tuple[str, Callable[[], None]]] = [
+            *((beat.name, partial(beat.run, self.stop)) for beat in self.beats),
+            ("kmsg", lambda: self.log.run(self.stop)),
+            ("control", lambda: control.serve(self.stop)),
+            *([("marks", lambda: gather(self.stop, marks, self._marks))] if marks else []),
+        ]
+        threads = [self._thread(name, target) for name, target in parts]
         publisher = [self._thread("publish", self._publish)] if self.config.bus.kind == "kafka" else []
-        for thread in (*probes, *publisher):
+        for thread in (*threads, *publisher):
             thread.start()
         try:
             self._tick_loop()
         finally:
+            self._notify.stopping()
             self.stop.set()
-            self._gpu_wanted.set()
-            for thread in probes:
-                thread.join(timeout=self.config.agent.nvml_deadline_s + 1.0)
+            for beat in self.beats:
+                beat.wake()
+            until_s = self.clock.monotonic_s() + self.config.agent.nvml_deadline_s + 1.0
+            for thread in threads:  # together, not each: a supervisor waits for 25 s
+                thread.join(timeout=max(0.0, until_s - self.clock.monotonic_s()))
+            self.sink.put(JOB_MARK, self._marks.flush())
             self._all_said.set()
             for thread in publisher:
                 thread.join(timeout=LAST_WORDS_S + 6.0)
-            self._gpu.close()
-            self._outbox.close()
+            for part in (metrics, control, marks):
+                if part is not None:
+                    part.close()
+            self.close()
         if self._failure is not None:
             raise self._failure
+
+    def close(self) -> None:
+        """Let everything go that was opened with the agent; `run` does it at its end."""
+        self.gpu.worker.close()
+        self._outbox.close()
+        self.ledger.close()
 
     def _thread(self, name: str, target: Callable[[], None]) -> threading.Thread:
         return threading.Thread(target=self._guarded, args=(name, target), name=name, daemon=True)
@@ -97,56 +167,94 @@ class Agent:
             self._failure = error
             self.stop.set()
 
+    def _open_marks(self) -> MarkSocket | None:
+        path = Path(self.config.agent.hook_socket or self.config.site.data_path() / HOOK)
+        try:
+            return MarkSocket(path)
+        except (OSError, ClusterctlError) as error:
+            self._say_once("marks:" + _word(getattr(error, "strerror", None) or str(error)))
+            return None
+
+    def _open_metrics(self) -> MetricsServer | None:
+        try:
+            return MetricsServer(self.config.agent.metrics_listen, self.status)
+        except OSError as error:
+            self._say_once("metrics:" + _word(error.strerror or "unavailable"))
+            return None
+
     # -- ticks ---------------------------------------------------------------------------------------------------------
 
     def _tick_loop(self) -> None:
-        period_ms = int(self.config.agent.period_s * MS_PER_S)
-        ticker = Ticker(period_ms, phase_ms(self.config.site.host_name(), period_ms), self.clock)
-        book = MinuteBook(period_ms)
-        next_inventory_s = 0.0
+        self.ledger.take_up(self._look())
+        gc.collect()
+        gc.freeze()  # what was loaded stays: no need to look through it for garbage again and again
+        self._notify.ready()
         while not self.stop.is_set():
-            tick_ms = ticker.next_ms()
-            while not ticker.wait(tick_ms, LOOK_EVERY_S):
+            tick_ms = self.ticker.next_ms()
+            while not self.ticker.wait(tick_ms, LOOK_EVERY_S):
+                self._say_alive()
                 if self.stop.is_set():
                     break
-                tick_ms = ticker.next_ms()  # the clock may have been set while we slept
+                tick_ms = self.ticker.next_ms()  # the clock may have been set while we slept
             else:
-                self._tick(tick_ms, ticker.missed)
-                self._put(PRESENCE, book.tick(tick_ms, self._seen(), self._log_lost))
-                ticker.served(tick_ms)
-                if self.clock.monotonic_s() >= next_inventory_s and self._gpu_last.missing != "not_asked_yet":
-                    self._put(INVENTORY, self.inventory_rows(tick_ms))
-                    next_inventory_s = self.clock.monotonic_s() + self.config.agent.inventory_period_s
-        self._put(PRESENCE, book.close(self.clock.now_ms()))
+                self._tick(tick_ms)
+                self._say_alive()
+        self.ledger.end(clean=self._failure is None)
 
-    def _tick(self, tick_ms: int, missed: int) -> None:
-        self._gpu_tick = tick_ms
-        self._gpu_wanted.set()
-        host = HOST_SAMPLE.row(
-            ts=tick_ms,
-            period_ms=int(self.config.agent.period_s * MS_PER_S),
-            **self._host.read(),
-            **own_cost(),
-            spool_bytes=self._outbox.size_bytes,
-            spool_lost_batches=self._outbox.lost,
-            ticks_missed=missed,
-        )
-        self._put(HOST_SAMPLE, [host])
-        self._put(NIC_SAMPLE, ports(self._sysfs, tick_ms))
+    def _say_alive(self) -> None:
+        """To a supervisor that waits for it, no oftener than it asks."""
+        now_s = self.clock.monotonic_s()
+        if self._alive_every_s is not None and now_s >= self._alive_next_s:
+            self._notify.watchdog()
+            self._alive_next_s = now_s + self._alive_every_s
 
-    def _seen(self) -> Seen:
-        """What the minute should say: GPUs against the PCI bus, and every source that is blind."""
+    def _tick(self, tick_ms: int) -> None:
+        level = self._tiers.level(tick_ms)
+        self.bus.look()
+        for beat in self.beats:
+            beat.want(tick_ms, level)
+        self.sink.put(JOB_MARK, self._marks.flush(tick_ms))
+        self.seen = self._look()
+        self.ledger.tick(tick_ms, self.seen, self.log.lost, self.bus.most)
+        if level >= MEDIUM:
+            self._judge(tick_ms)
+
+    def _gpu_tick(self, tick_ms: int, level: int) -> None:
+        self.gpu.tick(tick_ms, level, self.bus.now)
+        self._inventory.tick(tick_ms)
+
+    def _judge(self, tick_ms: int) -> None:
         configured = self.config.site.gpus_expected
-        on_bus = len(nvidia_gpus(self._sysfs))
-        reading = self._gpu_last
-        blind = [f"gpu:{reading.missing}"] if reading.missing and reading.missing != "not_asked_yet" else []
-        if self._log_blind:
-            blind.append(f"kmsg:{self._log_blind}")
-        lost = set(reading.lost)
-        seen = None if reading.missing else sum(row["gpu_uuid"] not in lost for row in reading.samples)
+        facts = NodeFacts(
+            ts=tick_ms,
+            gpus_expected=configured if configured >= 0 else self.bus.most,
+            gpus_on_bus=self.bus.now,
+            gpus_seen=self.seen.gpus_seen,
+            hung=tuple(sorted(self.gpu.news.hung)),
+            missing=self.gpu.last.missing,
+        )
+        self.sink.judge(tick_ms, facts)
+
+    def _look(self) -> Seen:
+        """What the minute should say: GPUs against the PCI bus, and every source that is blind."""
+        reading = self.gpu.last
+        configured = self.config.site.gpus_expected
+        deadline_s = self.config.agent.nvml_deadline_s
+        late = {beat.name for beat in self.beats if beat.busy_s() > deadline_s + (START_S if beat.name == GPU else 0)}
+        blind = [f"{name}:hung" for name in sorted(late)]
+        if reading.missing and reading.missing != NOT_ASKED:
+            blind.append(f"gpu:{reading.missing}")
+        elif self.gpu.news.hung:
+            blind.append(f"gpu:{HUNG}")
+        if self.log.blind:
+            blind.append(f"kmsg:{self.log.blind}")
         for reason in blind:
             self._say_once(reason)
-        return Seen(configured if configured >= 0 else on_bus, seen, tuple(blind))
+        return Seen(
+            gpus_expected=configured if configured >= 0 else self.bus.most,
+            gpus_seen=None if reading.missing or GPU in late else reading.answering,
+            blind=tuple(blind),
+        )
 
     def _say_once(self, reason: str) -> None:
         """Each blind spot is logged once and sent as an event once; reports show it as coverage."""
@@ -155,159 +263,20 @@ class Agent:
         self._said.add(reason)
         source, _, why = reason.partition(":")
         log.warning("running on without %s: %s", source, why.replace("_", " "))
-        self._put(EVENT, [self._agent_event("blind", reason, "unknown")])
-
-    def inventory_rows(self, now_ms: int) -> list[msgspec.Struct]:
-        """What this node, its GPUs and its ports are."""
-        gpus = self._gpu.inventory() if not self._gpu_last.missing else []
-        return inventory.rows(self.config.site, self._sysfs, self._procfs, gpus, self._gpu.driver_version, now_ms)
-
-    # -- GPUs ----------------------------------------------------------------------------------------------------------
-
-    def _gpu_loop(self) -> None:
-        while not self.stop.is_set():
-            self._gpu_wanted.wait()
-            self._gpu_wanted.clear()
-            tick_ms = self._gpu_tick
-            if tick_ms is None or self.stop.is_set():
-                continue
-            self.gpu_tick(tick_ms)
-
-    def gpu_tick(self, tick_ms: int) -> list[msgspec.Struct]:
-        """Ask all GPUs for one tick; their rows, which have also been put into the outbox."""
-        before = self._gpu_last
-        reading = self._gpu.sample()
-        self._uuid_of.update({row["pci"]: row["gpu_uuid"] for row in reading.samples})
-        rows = [GPU_SAMPLE.row(ts=tick_ms, **row) for row in reading.samples]
-        self._put(GPU_SAMPLE, rows)
-        events = [
-            self._agent_event(
-                "xid", str(event["xid"]), "fail", source="nvml", pci=event["pci"], gpu_uuid=event["gpu_uuid"]
-            )
-            for event in reading.events
-        ]
-        events += [
-            self._agent_event("gpu_lost", "", "fail", gpu_uuid=uuid) for uuid in reading.lost if uuid not in before.lost
-        ]
-        if reading.missing == "nvml_hung" and before.missing != "nvml_hung":
-            events.append(self._agent_event("nvml_hung", "", "fail"))
-        self._put(EVENT, events)
-        self._gpu_last = reading
-        return rows
-
-    def _agent_event(
-        self, kind: str, code: str, severity: str, *, source: str = "agent", pci: str = "", gpu_uuid: str = ""
-    ) -> msgspec.Struct:
-        now_ms = self.clock.now_ms()
-        self._event_seq += 1
-        return EVENT.row(
-            ts=now_ms,
-            last_ts=now_ms,
-            count=1,
-            kind=kind,
-            code=code,
-            severity=severity,
-            source=source,
-            source_seq=self._event_seq,
-            pci=pci,
-            gpu_uuid=gpu_uuid,
-            process="",
-            driver_version=self._gpu.driver_version,
-            ts_source="wall",
-            text="",
-            fields="{}",
-        )
-
-    # -- kernel log ----------------------------------------------------------------------------------------------------
-
-    def _log_loop(self) -> None:
-        source = self._open_log()
-        if source is None:
-            return
-        coalescer = Coalescer("kmsg")
-        try:
-            while not self.stop.is_set():
-                lines = source.read(LOG_WAIT_S)
-                rows = coalescer.take(lines) + coalescer.flush(self.clock.now_ms())
-                self._put(EVENT, [self._resolved(row) for row in rows])
-                self._log_lost = source.lost
-                if lines:
-                    self._save_position(source)
-            self._put(EVENT, [self._resolved(row) for row in coalescer.flush()])
-        finally:
-            source.close()
-
-    def _resolved(self, row: msgspec.Struct) -> msgspec.Struct:
-        """The event with the GPU behind its address, where NVML has told it."""
-        pci = str(getattr(row, "pci", ""))
-        return msgspec.structs.replace(
-            row, gpu_uuid=self._uuid_of.get(pci, ""), driver_version=self._gpu.driver_version
-        )
-
-    def _open_log(self) -> LogSource | None:
-        if not self.config.agent.kmsg_path:
-            self._log_blind = "off_by_configuration"
-            return None
-        path = Path(self.config.agent.kmsg_path)
-        try:
-            return open_source(
-                path, self.clock, self._saved_position(), any_facility=self.config.agent.kmsg_any_facility
-            )
-        except OSError as error:
-            self._log_blind = (error.strerror or "unreadable").lower().replace(" ", "_").replace(",", "")
-            return None
-
-    def _position_file(self) -> Path:
-        return self.config.site.data_path() / "kmsg-position.json"
-
-    def _saved_position(self) -> dict[str, int]:
-        """Where the last run stopped, if that was in this boot and on this file."""
-        try:
-            saved = json.loads(self._position_file().read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        same = saved.get("boot_id") == self._boot_id and saved.get("path") == self.config.agent.kmsg_path
-        return dict(saved["position"]) if same else {}
-
-    def _save_position(self, source: LogSource) -> None:
-        """So that a restart sends no line twice; a disk that is full only costs that."""
-        file = self._position_file()
-        saved = {"boot_id": self._boot_id, "path": self.config.agent.kmsg_path, "position": source.position()}
-        temporary = file.with_suffix(".tmp")
-        try:
-            temporary.write_text(json.dumps(saved), encoding="utf-8")
-            temporary.replace(file)
-        except OSError as error:
-            if not self._position_unsaved:
-                log.error("the place in the kernel log cannot be kept: %s", error)
-            self._position_unsaved = True
+        self.sink.put(EVENT, [self.facts.event("blind", reason, "unknown")])
 
     # -- out -----------------------------------------------------------------------------------------------------------
 
-    def _put(self, table: Any, rows: Sequence[msgspec.Struct]) -> None:
-        self._outbox.put(table, rows)
+    def _resolved(self, row: msgspec.Struct) -> msgspec.Struct:
+        """A kernel line's event with the GPU behind its address."""
+        pci = str(getattr(row, "pci", ""))
+        uuid = self.gpu.uuid_of(pci) or self.log.uuid_of(pci)
+        return msgspec.structs.replace(row, gpu_uuid=uuid, driver_version=self.facts.driver_version)
 
     def _publish(self) -> None:
-        topics = [topic_of(lane, self.config) for lane in Lane]
-        consumer = self._bus.consumer(topics, "publisher", _Nobody())
-        bus = open_bus(self.config)
-        Publisher(
-            consumer,
-            bus.producer,
-            self.clock,
-            max_in_flight=self.config.bus.max_in_flight,
-            stuck_after_s=self.config.bus.stuck_after_s,
-        ).run(self._all_said, LAST_WORDS_S)
+        self.publisher = from_spool(self.config, self._bus, self._outbox.urgent, self.clock)
+        self.publisher.run(self._all_said, LAST_WORDS_S)
 
 
-class _Nobody:
-    """The spool's partitions never go, so nobody needs to be told."""
-
-    def assigned(self, partitions: Sequence[Partition]) -> None:
-        return
-
-    def revoked(self, partitions: Sequence[Partition]) -> None:
-        return
-
-    def lost(self, partitions: Sequence[Partition]) -> None:
-        return
+def _word(text: str) -> str:
+    return text.lower().replace(" ", "_").replace(",", "")[:120]

@@ -34,6 +34,9 @@ class Outbox:
         self._clock = clock
         self._turn = threading.Lock()
         self._unwritten = 0
+        self.urgent = threading.Event()
+        """Set when there is an event to send; samples can wait to be sent together."""
+        self.batches = 0
         self._writers: dict[Lane, SegmentWriter] = {lane: bus.writer(topic_of(lane, config)) for lane in Lane}
 
     def put(self, table: Table, rows: Sequence[msgspec.Struct]) -> None:
@@ -65,6 +68,10 @@ class Outbox:
             if self._unwritten == 0:
                 log.error("the spool cannot be written, batches are lost: %s", error)
             self._unwritten += 1
+        else:
+            self.batches += 1
+            if table.lane is Lane.EVENTS:
+                self.urgent.set()
 
     @property
     def size_bytes(self) -> int:

@@ -30,6 +30,25 @@ class MinuteBook:
         self._seen = Seen(0, None, ())
         self._lost_before = 0
         self._lost = 0
+        self._watching = False
+        """Whether a minute has gone by: from then on every minute owes its ticks from its beginning."""
+
+    def resume(
+        self, minute_ms: int, first_tick_ms: int, ticks_done: int, log_records_lost: int, seen: Seen, now_ms: int
+    ) -> list[msgspec.Struct]:
+        """Go on from an earlier run of this boot. If its minute is over, that minute's last row; then the minute that we
+        are in counts from its beginning, since what passed while nobody watched is a gap and not a late start."""
+        self._minute, self._first_tick, self._done, self._seen = minute_ms, first_tick_ms, ticks_done, seen
+        self._lost_before = -log_records_lost  # what this minute had lost already; the new run counts from zero
+        self._lost, self._watching = 0, True
+        if now_ms // MS_PER_MINUTE * MS_PER_MINUTE == minute_ms:
+            return []
+        return self.close(minute_ms + MS_PER_MINUTE)
+
+    @property
+    def progress(self) -> tuple[int, int, int, int]:
+        """Minute, its first tick, the ticks done and the log records lost in it: what `resume` takes."""
+        return self._minute or 0, self._first_tick, self._done, self._lost - self._lost_before
 
     def tick(self, tick_ms: int, seen: Seen, log_records_lost: int) -> list[msgspec.Struct]:
         """Note a tick. The first tick of a minute, and one that sees something else than the tick before, give a
@@ -40,7 +59,9 @@ class MinuteBook:
         news = minute != self._minute or seen != self._seen
         if minute != self._minute:
             finished = self.close(minute)
-            self._minute, self._first_tick, self._done = minute, tick_ms, 0
+            behind_ms = (tick_ms - minute) // self._period_ms * self._period_ms if self._watching else 0
+            first = tick_ms - behind_ms
+            self._minute, self._first_tick, self._done = minute, first, 0
         self._note(seen, log_records_lost)
         return [*finished, self._row(tick_ms + 1)] if news else []
 
@@ -54,7 +75,7 @@ class MinuteBook:
         if self._minute is None:
             return []
         row = self._row(until_ms)
-        self._minute, self._lost_before = None, self._lost
+        self._minute, self._lost_before, self._watching = None, self._lost, True
         return [row]
 
     def _row(self, until_ms: int) -> msgspec.Struct:

@@ -10,16 +10,38 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from clusterctl.bus import Consumer, Message, Partition, Position, Producer, Record
+from clusterctl.bus import Consumer, Message, Partition, Position, Producer, Record, open_bus, topic_of
+from clusterctl.bus.spool import SpoolBus
 from clusterctl.clock import Clock
+from clusterctl.config import Config
 from clusterctl.errors import BusError, BusUnavailable, RecordTooLarge
+from clusterctl.schema import Lane
 
 log = logging.getLogger(__name__)
-COMMIT_EVERY_S = 1.0
+
+
+class Nobody:
+    """The spool's partitions never go, so nobody needs to be told."""
+
+    def assigned(self, partitions: Sequence[Partition]) -> None:
+        return
+
+    def revoked(self, partitions: Sequence[Partition]) -> None:
+        return
+
+    def lost(self, partitions: Sequence[Partition]) -> None:
+        return
+
+
+COMMIT_EVERY_S = 5.0
+"""What is not committed is sent again after a crash, which costs nothing but the sending."""
 IDLE_S = 0.05
+VERDICT_S = 0.25
+GATHER_S = 0.1
+"""What belongs to one event comes within this: sent together it costs the broker and us one request."""
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -55,7 +77,13 @@ class Publisher:
         *,
         max_in_flight: int,
         stuck_after_s: float,
+        news: threading.Event | None = None,
+        rest_s: float = IDLE_S,
     ) -> None:
+        """`news` is set by whoever appends what is urgent. Until then an idle publisher looks every `rest_s`, and sends what
+        has come meanwhile in one go."""
+        self._news = news
+        self._rest_s = rest_s
         self._spool = spool
         self._make_producer = make_producer
         self._clock = clock
@@ -84,6 +112,8 @@ class Publisher:
             if self._clock.monotonic_s() >= next_commit_s:
                 self.commit()
                 next_commit_s = self._clock.monotonic_s() + COMMIT_EVERY_S
+        if self._news is not None:
+            self._news.set()
         until_s = self._clock.monotonic_s() + last_words_s
         while self._clock.monotonic_s() < until_s and self._failures == 0:
             self.step()
@@ -95,13 +125,24 @@ class Publisher:
         """Read, send, hear the verdicts, and look whether the producer still lives."""
         if not self._waiting:
             room = self._max_in_flight - len(self._in_flight)
-            records = self._spool.poll(IDLE_S if not self._in_flight else 0.0) if room > 0 else []
+            records = self._spool.poll(0.0) if room > 0 else []
+            if not records and not self._in_flight:
+                self._rest()
             for record in records:
                 self._windows.setdefault(record.partition, Window()).took(record.offset)
             self._waiting.extend(records)
         self._send_waiting()
         self._hear()
         self._watch()
+
+    def _rest(self) -> None:
+        """Nothing to send and nothing to hear: wait for news."""
+        if self._news is None:
+            self._clock.sleep_s(IDLE_S)
+        else:
+            if self._news.wait(self._rest_s):
+                self._clock.sleep_s(GATHER_S)
+            self._news.clear()
 
     def commit(self) -> None:
         """Let the spool forget what is settled."""
@@ -156,7 +197,7 @@ class Publisher:
         idle = bool(self._in_flight) and (not self._waiting or len(self._in_flight) >= self._max_in_flight)
         while True:
             try:
-                verdict = self._verdicts.get(timeout=IDLE_S) if idle else self._verdicts.get_nowait()
+                verdict = self._verdicts.get(timeout=VERDICT_S) if idle else self._verdicts.get_nowait()
             except queue.Empty:
                 return
             idle = False
@@ -204,3 +245,17 @@ class Publisher:
             log.warning("the bus does not take batches, they stay in the spool: %s", reason)
         self._not_before_s = now_s + BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
         self._failures += 1
+
+
+def from_spool(config: Config, spool: SpoolBus, news: threading.Event, clock: Clock) -> Publisher:
+    """The publisher of an agent: everything in its spool, to the bus of the configuration."""
+    consumer = spool.consumer([topic_of(lane, config) for lane in Lane], "publisher", Nobody())
+    return Publisher(
+        consumer,
+        open_bus(config).producer,
+        clock,
+        max_in_flight=config.bus.max_in_flight,
+        stuck_after_s=config.bus.stuck_after_s,
+        news=news,
+        rest_s=config.bus.samples_every_s,
+    )

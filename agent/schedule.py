@@ -22,6 +22,12 @@ class Ticker:
         self._phase = phase
         self._clock = clock
         self._last = clock.now_ms()
+        self._missed_before = 0
+
+    @property
+    def last_ms(self) -> int:
+        """The last grid point served, or when the ticker was made."""
+        return self._last
 
     def next_ms(self) -> int:
         """The next grid point after the last one served. Points that have passed meanwhile are counted, not served."""
@@ -29,7 +35,8 @@ class Ticker:
         now = self._clock.now_ms()
         if now >= after + self.period_ms or after - now > self.period_ms:  # late, or the clock was set back
             upcoming = self._following(now)
-            self.missed += max(0, (upcoming - after) // self.period_ms)
+            # asked again for the same point, it is the same gap
+            self.missed = self._missed_before + max(0, (upcoming - after) // self.period_ms)
             after = upcoming
         return after
 
@@ -42,7 +49,12 @@ class Ticker:
 
     def served(self, tick_ms: int) -> None:
         """This grid point is done."""
-        self._last = tick_ms
+        self._last, self._missed_before = tick_ms, self.missed
+
+    def owe(self, ticks: int) -> None:
+        """Count what an earlier run left open."""
+        self.missed += ticks
+        self._missed_before = self.missed
 
     def _following(self, ms: int) -> int:
         return (ms - self._phase) // self.period_ms * self.period_ms + self.period_ms + self._phase

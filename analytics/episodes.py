@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 
+from clusterctl.catalog import NVLINK5_CODES
 from clusterctl.clock import MS_PER_DAY
 
 NVML = "nvml"
 ECHO_MS = 75_000
 """An event is read at the next tick, at most a minute later."""
+LINES = 256
+"""More lines of one episode differ by nothing but link and process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Signal:
     count: int
     text: str = ""
     source: str = ""
+    driver_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,9 @@ class Episode:
     last_ms: int
     signals: int
     text: str
+    driver_version: str = ""
+    lines: tuple[str, ...] = ()
+    """The distinct texts of a code whose words say more than its number, at most LINES."""
 
 
 def _code(signal: Signal) -> tuple[str, str]:
@@ -104,4 +111,10 @@ def _episode(run: list[Signal], last_ms: int) -> Episode:
         last_ms,
         sum(signal.count for signal in run),
         first.text,
+        next((signal.driver_version for signal in run if signal.driver_version), ""),
+        _lines(run) if kind == "xid" and code in NVLINK5_CODES else (),
     )
+
+
+def _lines(run: list[Signal]) -> tuple[str, ...]:
+    return tuple(islice(dict.fromkeys(signal.text for signal in run), LINES))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
 from clusterctl.analytics.episodes import Episode, Signal, episodes
 from clusterctl.analytics.query import Query
 from clusterctl.analytics.write import replace_source
-from clusterctl.catalog import Weight, class_of, version, weight_of
+from clusterctl.catalog import Catalogue, Fields, Weight, class_of, fields_in, load, shipped, weight_of
 from clusterctl.clock import MS_PER_DAY, to_ms
 from clusterctl.config import AnalyticsConfig
 from clusterctl.schema import INCIDENT
@@ -30,6 +31,7 @@ class Incident:
 
     node: str
     episodes: list[Episode]
+    catalogue: Catalogue = field(default_factory=shipped)
 
     @property
     def first_ms(self) -> int:
@@ -39,14 +41,20 @@ class Incident:
     def last_ms(self) -> int:
         return max(episode.last_ms for episode in self.episodes)
 
+    @cached_property
+    def _decided(self) -> tuple[Episode, Weight, Fields]:
+        """Asked for only when the incident is whole; every episode is then weighed once."""
+        weighed = [(episode, *_judged(episode, self.catalogue)) for episode in self.episodes]
+        return max(weighed, key=lambda item: (item[1], -item[0].first_ms))
+
     @property
     def decisive(self) -> Episode:
         """The weightiest episode, the first of equals: it names cause and class."""
-        return max(self.episodes, key=lambda e: (_weight(e), -e.first_ms))
+        return self._decided[0]
 
     @property
     def weight(self) -> Weight:
-        return _weight(self.decisive)
+        return self._decided[1]
 
     @property
     def impact(self) -> str:
@@ -58,7 +66,8 @@ class Incident:
         """A conditional code blames nobody until a second sign is there."""
         if self.weight is Weight.CONDITIONAL:
             return "unknown"
-        return class_of(self.decisive.kind, self.decisive.code)
+        decisive, _, fields = self._decided
+        return class_of(decisive.kind, decisive.code, decisive.driver_version, fields, self.catalogue)
 
     def identity(self, cluster: str) -> str:
         """Stable while the first episode is."""
@@ -67,30 +76,37 @@ class Incident:
         return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-def _weight(episode: Episode) -> Weight:
-    return weight_of(episode.kind, episode.code, episode.severity)
+def _judged(episode: Episode, catalogue: Catalogue) -> tuple[Weight, Fields]:
+    """An episode's weight and the fields that gave it; where words decide, its weightiest line speaks."""
+
+    def weight(fields: Fields) -> Weight:
+        return weight_of(episode.kind, episode.code, episode.severity, episode.driver_version, fields, catalogue)
+
+    return max(
+        ((weight(fields), fields) for fields in map(fields_in, episode.lines or ("",))), key=lambda pair: pair[0]
+    )
 
 
-def incidents(found: Sequence[Episode], quiet_ms: int) -> list[Incident]:
+def incidents(found: Sequence[Episode], quiet_ms: int, catalogue: Catalogue | None = None) -> list[Incident]:
     """Incidents by node. An episode joins while the incident is open, that is until `quiet_ms` pass without one; a code
     that says nothing by itself joins what is open and opens nothing."""
     by_node = sorted(found, key=lambda e: (e.node, e.first_ms, e.device, e.kind, e.code))
     return [
         incident
         for node, same in groupby(by_node, key=lambda e: e.node)
-        for incident in _of_node(node, list(same), quiet_ms)
+        for incident in _of_node(node, list(same), quiet_ms, catalogue or shipped())
     ]
 
 
-def _of_node(node: str, found: list[Episode], quiet_ms: int) -> Iterator[Incident]:
+def _of_node(node: str, found: list[Episode], quiet_ms: int, catalogue: Catalogue) -> Iterator[Incident]:
     current: Incident | None = None
     for episode in found:
         if current and episode.first_ms - current.last_ms <= quiet_ms:
             current.episodes.append(episode)
-        elif _weight(episode) is not Weight.NONE:
+        elif _judged(episode, catalogue)[0] is not Weight.NONE:
             if current:
                 yield current
-            current = Incident(node, [episode])
+            current = Incident(node, [episode], catalogue)
     if current:
         yield current
 
@@ -125,7 +141,7 @@ def rows(cluster: str, found: Sequence[Incident], quiet_ms: int, as_of_ms: int) 
                 "episodes": len(incident.episodes),
                 "signals": sum(e.signals for e in incident.episodes),
                 "evidence": json.dumps([e.text[:400] for e in incident.episodes[:EVIDENCE_LINES]]),
-                "catalog_version": version(),
+                "catalog_version": incident.catalogue.version,
                 "note": "",
                 "retired": 0,
                 "closed_at": closed if closed <= as_of_ms else None,
@@ -150,6 +166,7 @@ class SignalRow:
     count: int
     boot_id: str
     text: str
+    driver_version: str
 
     def signal(self) -> Signal:
         """The row as a signal, its times in milliseconds."""
@@ -164,6 +181,7 @@ class SignalRow:
             self.count,
             self.text,
             self.source,
+            self.driver_version,
         )
 
 
@@ -171,9 +189,12 @@ SIGNALS = Query("reports/signals.sql", SignalRow)
 
 
 def refresh(store: Store, cluster: str, config: AnalyticsConfig, as_of_ms: int) -> int:
-    """Recompute a cluster's incidents from its events; how many rows changed. Running it again changes nothing."""
+    """Recompute a cluster's incidents from its events; how many rows changed. Running it again changes nothing.
+
+    Raises ConfigError when the site's catalogue file cannot be used."""
     quiet_ms = int(config.incident_quiet_h * 3_600_000)
     signals = [row.signal() for row in SIGNALS.run(store, cluster=cluster)]
-    found = incidents(episodes(signals, int(config.episode_gap_s * 1_000)), quiet_ms)
+    catalogue = load(config.catalog_overrides)
+    found = incidents(episodes(signals, int(config.episode_gap_s * 1_000)), quiet_ms, catalogue)
     change = replace_source(store, INCIDENT, cluster, SOURCE, rows(cluster, found, quiet_ms, as_of_ms), as_of_ms)
     return change.written + change.retired

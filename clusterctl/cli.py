@@ -16,10 +16,13 @@ from clusterctl.commands import (
     dashboards,
     demo,
     importing,
+    kmsg,
+    mark,
     migrate,
     report,
     topics,
     up,
+    xid,
 )
 from clusterctl.commands.common import UNKNOWN, Settings
 from clusterctl.errors import ClusterctlError
@@ -33,7 +36,7 @@ app = typer.Typer(
     help="Faults per 1000 GPU-days, with their uncertainty and blind spots, from your own telemetry.",
     epilog="Exit codes: 0 clean, 1 findings, 2 could not tell.",
 )
-for module in (agent, topics, importing, dashboards, configuration):
+for module in (agent, mark, xid, kmsg, topics, importing, dashboards, configuration):
     app.add_typer(module.app, name=module.NAME)
 app.command("collect", short_help="Store what agents send, exactly once.")(collect.collect)
 app.command("migrate", short_help="Create or update tables and views.")(migrate.migrate)

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from clusterctl.checks_config import ChecksConfig as ChecksConfig
 from clusterctl.errors import ConfigError
+from clusterctl.knob import knob
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -22,13 +24,6 @@ else:
 DEFAULT_FILE = "/etc/clusterctl/clusterctl.toml"
 ENV_FILE = "CLUSTERCTL_CONFIG"
 ENV_PREFIX = "CLUSTERCTL_"
-
-
-def knob(
-    default: Any, doc: str, *, choices: tuple[str, ...] = (), least: float | None = None, most: float | None = None
-) -> Any:
-    """A setting's default, meaning and bounds."""
-    return field(default=default, metadata={"doc": doc, "choices": choices, "least": least, "most": most})
 
 
 def _data_dir() -> str:
@@ -60,18 +55,27 @@ class AgentConfig:
     """The node agent."""
 
     period_s: float = knob(
-        10.0, "Sampling grid, seconds; at most 60, since exposure is counted in node-minutes.", least=0.1, most=60
+        1.0, "Sampling grid, seconds; at most 60, since exposure is counted in node-minutes.", least=0.1, most=60
     )
+    medium_period_s: float = knob(10.0, "Links, disks, processes and checks: how often, seconds.", least=1)
+    slow_period_s: float = knob(60.0, "Health, optics, file systems: how often, seconds.", least=1)
     sysfs_root: str = knob("/sys", "Where sysfs is mounted.")
     procfs_root: str = knob("/proc", "Where procfs is mounted.")
     kmsg_path: str = knob("/dev/kmsg", "Kernel log: the device, or a file to follow; empty reads none.")
     kmsg_any_facility: bool = knob(False, "Accept records that user space wrote to the device; for drills only.")
     nvml: bool = knob(True, "Ask NVML, in a process of its own.")
-    nvml_deadline_s: float = knob(5.0, "An NVML worker that stays silent longer is reported as hung.", least=0.1)
+    nvml_deadline_s: float = knob(
+        5.0, "A GPU, or the NVML worker, that stays silent longer is reported as hung.", least=0.1
+    )
+    nvml_stall_s: float = knob(
+        0.3, "An NVML call that takes longer is left to itself, and the other GPUs are asked meanwhile.", least=0.01
+    )
     spool_max_bytes: int = knob(
         268_435_456, "Bound of the on-disk spool; beyond it the oldest goes, counted.", least=1_048_576
     )
     inventory_period_s: float = knob(3600.0, "How often the inventory is read again.", least=1)
+    metrics_listen: str = knob("127.0.0.1:9477", "Where Prometheus may scrape /metrics; empty means nowhere.")
+    hook_socket: str = knob("", "Where jobs leave their marks; empty means hook.sock in the data directory.")
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,9 @@ class BusConfig:
     replication_factor: int = knob(1, "Replicas of each partition; 3 on a real cluster.", least=1)
     retention_h: float = knob(168.0, "How long Kafka keeps the topics, hours.", least=1)
     max_in_flight: int = knob(64, "Unacknowledged messages of one agent; bounds its memory.", least=1)
+    samples_every_s: float = knob(
+        5.0, "How long an agent's samples wait to be sent together; events never wait.", least=0.01
+    )
     stuck_after_s: float = knob(
         150.0, "No acknowledgement for this long while some are due: build a new producer.", least=1
     )
@@ -143,6 +150,7 @@ class AnalyticsConfig:
     episode_gap_s: float = knob(5.0, "Signals of one device and code join an episode up to this gap.", least=0)
     incident_quiet_h: float = knob(24.0, "An incident closes after this long without a signal.", least=0.01)
     refresh_period_s: float = knob(10.0, "How often `clusterctl up` recomputes incidents.", least=0.1)
+    catalog_overrides: str = knob("", "TOML file in which the site judges Xids itself (docs/catalog.md); empty: none.")
     min_coverage: float = knob(0.95, "Below this share of observed node-minutes no verdict is given.", least=0)
 
 
@@ -162,6 +170,7 @@ class Config:
 
     site: Site = field(default_factory=Site)
     agent: AgentConfig = field(default_factory=AgentConfig)
+    checks: ChecksConfig = field(default_factory=ChecksConfig)
     bus: BusConfig = field(default_factory=BusConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     collector: CollectorConfig = field(default_factory=CollectorConfig)

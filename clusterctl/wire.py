@@ -63,6 +63,15 @@ def encode(
     return _encoder.encode(batch)
 
 
+def carries(table: Table, rows: Sequence[msgspec.Struct]) -> bool:
+    """Whether a reader would take these rows: a struct is made without looking at its values."""
+    try:
+        _rows_decoder(table).decode(_encoder.encode(rows))
+    except (*MALFORMED, OverflowError):
+        return False
+    return True
+
+
 def decode(data: bytes) -> Decoded:
     """The batch in `data`, every value in its range; DecodeError says what is wrong with it otherwise."""
     if len(data) > MAX_BYTES * 8:

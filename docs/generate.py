@@ -10,6 +10,11 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner
 
+from clusterctl.agent.kmsg.grammar import RULES
+from clusterctl.agent.nvml.calls import CALLS
+from clusterctl.agent.nvml.direct import SPECS
+from clusterctl.agent.nvml.fields import GPU_FIELDS, HEALTH, LINK_FIELDS, LINK_STATE, SAMPLE, FieldId, Tier
+from clusterctl.agent.nvml.gpm import METRICS
 from clusterctl.cli import app
 from clusterctl.collector.meters import MeterName
 from clusterctl.config import knobs
@@ -93,7 +98,63 @@ def meters_page() -> str:
     return "\n".join([MADE, "# What the collector counts\n", "| meter | meaning |\n|---|---|", *rows]) + "\n"
 
 
+def kinds_page() -> str:
+    rows = [*NVIDIA_KINDS, *((r.kind, code, grade, r.needle) for r in RULES for code, grade in r.outcomes.values())]
+    lines = [f"| {kind} | {code or '-'} | {grade} | `{needle.strip()}` |" for kind, code, grade, needle in rows]
+    parts = [
+        MADE,
+        "# Kinds of kernel lines\n",
+        "In the order in which the rules are tried; one applies if its literal is in the line and its pattern matches.",
+        "What codes, severities and details mean: [kernel-log.md](kernel-log.md).\n",
+        "| kind | code | severity | literal |\n|---|---|---|---|",
+        *dict.fromkeys(lines),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+NVIDIA_KINDS = (
+    ("xid", "the Xid number", "fail", "Xid ("),
+    ("sxid", "the SXid number", "fail if the line says Fatal, else warn", "SXid ("),
+    ("sxid_detail", "the SXid number", "info; not an event", "SXid ("),
+    ("gpu_off_bus", "79", "fail", "fallen off the bus"),
+    ("gpu_uuid", "", "info; once a boot", "NVRM: GPU at "),
+    ("gpu_serial", "", "info; once a boot", "GPU Board Serial Number"),
+    ("gsp_rate_limit", "", "info", "Rate limiting GSP RPC"),
+)
+EVERY = {0: "tick", 1: "10 s", 2: "60 s"}
+
+
+def gpu_readings_page() -> str:
+    parts = [
+        MADE,
+        "# What is asked of a GPU\n",
+        "Fields go out in one `nvmlDeviceGetFieldValues` a GPU and tier; what a GPU or driver does not have is asked a few",
+        "times and then no more, and is missing in its column. A field slower than 2 ms moves to 10 s, one slower",
+        "than 20 ms to 60 s; `agent` events with code `tier_moved` say which. Numbers above 250 mean other things in other",
+        "drivers: the table below holds, not the Python package's constants.\n",
+        "## Fields\n",
+        "| table | column | every | NVML field, by driver |\n|---|---|---|---|",
+    ]
+    for spec in (*GPU_FIELDS, LINK_STATE, *LINK_FIELDS):
+        ids = "; ".join(_field_id(item) for item in spec.ids)
+        parts.append(f"| {spec.table} | {spec.column} | {EVERY[spec.tier]} | {ids} |")
+    parts.append("\n## Calls\n\n| what | into | every |\n|---|---|---|")
+    parts += [f"| {spec.symbols[0]} | {SAMPLE}: {', '.join(out[0] for out in spec.outs)} | tick |" for spec in SPECS]
+    parts += [f"| {call.name.replace('_', ' ')} | {HEALTH} | {EVERY[Tier.SLOW]} |" for call in CALLS]
+    parts.append("\n## GPM, Hopper and later, between two ticks\n\n| metric | column |\n|---|---|")
+    parts += [f"| {number} | {column} |" for number, column, _ in METRICS]
+    return "\n".join(parts) + "\n"
+
+
+def _field_id(item: FieldId) -> str:
+    since = f"from {item.since[0]}" if item.since else ""
+    until = f"before {item.until[0]}" if item.until[0] < 10_000 else ""
+    return " ".join(part for part in (str(item.number), since, until) if part)
+
+
 PAGES = {
+    DOCS / "gpu-readings.md": gpu_readings_page,
+    DOCS / "kernel-log-kinds.md": kinds_page,
     DOCS / "schema.md": schema_page,
     DOCS / "configuration.md": configuration_page,
     DOCS / "commands.md": commands_page,

@@ -75,7 +75,11 @@ def unique() -> str:
 @pytest.fixture
 def local_env(tmp_path: Path) -> dict[str, str]:
     """Environment of a clusterctl on the embedded defaults, in a folder of its own."""
-    return {"CLUSTERCTL_SITE_DATA_DIR": str(tmp_path / "data"), "CLUSTERCTL_SITE_HOST": "node1"}
+    return {
+        "CLUSTERCTL_SITE_DATA_DIR": str(tmp_path / "data"),
+        "CLUSTERCTL_SITE_HOST": "node1",
+        "CLUSTERCTL_AGENT_METRICS_LISTEN": "",
+    }
 
 
 @pytest.fixture

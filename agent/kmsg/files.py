@@ -1,147 +1,126 @@
 """Kernel lines from files: raw kmsg, dmesg or syslog text, and journal exports, told apart line by line.
 
-Times come in many shapes: ISO and syslog stamps are wall time (a syslog stamp has no year: the latest that is not in the
-future is taken), `[  123.456]` counts from boot. Where only the latter is there, `boot_ms` places it; without that the
-file's own age does, and the line says that its time is estimated.
+What the kernel says as one record of several lines, a text file has as several: the three lines of a GPU that has fallen
+off the bus are put together again, at the last of them.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timezone, tzinfo
+from datetime import timezone, tzinfo
+from typing import BinaryIO
 
-from clusterctl.agent.kmsg.line import LogLine, raw_record
-from clusterctl.clock import to_ms, utc
-from clusterctl.errors import InputError
-from clusterctl.timetext import parse_time
+from clusterctl.agent.kmsg.journal import ExportBlock, journal_line, json_entry
+from clusterctl.agent.kmsg.line import as_text, raw_record
+from clusterctl.agent.kmsg.nvidia import continues_off_bus, ends_off_bus, opens_off_bus
+from clusterctl.agent.kmsg.stamps import FileLine, Stamp, place, stamp_of
+
+__all__ = ["MAX_LINE", "FileLine", "LineReader", "Stamp", "place", "raw_lines", "read_lines", "stamp_of"]
 
 MAX_LINE = 8_192
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})?", re.ASCII)
-_SYSLOG = re.compile(
-    r"(?P<month>[A-Z][a-z]{2}) +(?P<day>\d{1,2}) (?P<time>\d{2}:\d{2}:\d{2})(?: (?P<year>\d{4}))?", re.ASCII
+MAX_JSON = 262_144
+"""A journal entry carries all its fields in one line."""
+_DAEMON = re.compile(
+    r"(?:<\d{1,3}>)?(?:\S{3,5} +\d{1,2} [\d:]{8}|\d{4}-\d\d-\d\dT\S+) (?:\S*[^\s:] )?[\w./@-]+\[\d+\]: "
 )
-_MONOTONIC = re.compile(r"\[ *(\d{1,10})\.(\d{6})\]", re.ASCII)
-_DAEMON = re.compile(r"(?:[A-Z][a-z]{2} +\d{1,2} [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ [\w./@-]+\[\d+\]: ")
 """A syslog line with a process id is a program's word, whatever it says of the kernel."""
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
-    )
-}
-_HEAD = 160
-"""A stamp stands at the head of a line; digits further on are someone's data."""
+_PRIORITY = re.compile(r"<(\d{1,3})>")
+_FACILITY = re.compile(
+    r"(?:[\d.]+: )?(user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp) *: *"
+    r"(?:emerg|alert|crit|err|warn|notice|info|debug)\w* *: "
+)
+"""`dmesg -x` and Talos name the facility in words."""
+_NO_STAMP = Stamp()
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What a line says of its time: wall milliseconds, or milliseconds since boot, or nothing."""
+class LineReader:
+    """Turns the raw lines of one file into kernel lines. A stamp without a zone is of `zone`; without `stamps` no times
+    are looked for."""
 
-    wall_ms: int | None = None
-    boot_ms: int | None = None
+    def __init__(self, now_ms: int, zone: tzinfo = timezone.utc, *, stamps: bool = True) -> None:
+        self.now_ms = now_ms
+        self._zone = zone
+        self._stamps = stamps
+        self._block = ExportBlock()
+        self._lost: list[str] = []
+        """The first lines of what may be a GPU that fell off the bus."""
 
+    @property
+    def pending(self) -> bool:
+        """Whether lines have been taken that only count together with what follows."""
+        return self._block.open or bool(self._lost)
 
-@dataclass(frozen=True, slots=True)
-class FileLine:
-    """A line of a file before its time is placed."""
+    def feed(self, number: int, raw: bytes) -> list[FileLine]:
+        """What is complete with this line."""
+        block = self._block
+        if block.take(raw):
+            return []
+        found = [self._entry(number - 1)] if block.open else []
+        if not raw.isspace() and raw:
+            found.append(self._joined(self._one(number, raw)))
+        return found
 
-    number: int
-    text: str
-    stamp: Stamp
-    facility: int = 0
+    def end(self, number: int) -> list[FileLine]:
+        """What only the end of the file completes."""
+        return [self._entry(number)] if self._block.open else []
 
+    def _entry(self, number: int) -> FileLine:
+        return self._joined(journal_line(number, self._block.end()))
 
-def read_lines(lines: Iterable[str], now_ms: int, zone: tzinfo = timezone.utc) -> Iterator[FileLine]:
-    """Every line with its text and stamp; a stamp without a zone is of `zone`. Blocks of a journal export become one line."""
-    block: dict[str, str] = {}
-    for number, raw in enumerate(lines, start=1):
-        line = raw.rstrip("\r\n")[:MAX_LINE]
-        if _is_export_field(line, block):
-            name, _, value = line.partition("=")
-            block[name] = value
-            continue
-        if block:
-            yield _journal(number - 1, block)
-            block = {}
-        if line.strip():
-            yield _one(number, line, now_ms, zone)
-    if block:
-        yield _journal(number, block)
+    def _one(self, number: int, raw: bytes) -> FileLine:
+        if raw.startswith(b"{"):
+            entry = json_entry(as_text(raw))
+            if entry is not None:
+                return journal_line(number, entry)
+        line = as_text(raw[:MAX_LINE].rstrip(b"\r\n"))
+        if raw[:1].isdigit():
+            record = raw_record(line)
+            if record is not None:
+                return FileLine(number, record.text, Stamp(boot_ms=record.monotonic_us // 1_000), record.facility)
+        stamp = stamp_of(line, self.now_ms, self._zone) if self._stamps else _NO_STAMP
+        return FileLine(number, line, stamp, _facility(line))
 
-
-def _is_export_field(line: str, block: dict[str, str]) -> bool:
-    return bool(re.match(r"__[A-Z_]+=", line)) or bool(block and re.match(r"[A-Z_][A-Z0-9_]*=", line))
-
-
-def _one(number: int, line: str, now_ms: int, zone: tzinfo) -> FileLine:
-    if line.startswith("{"):
-        try:
-            fields = json.loads(line)
-        except json.JSONDecodeError:
-            fields = None
-        if isinstance(fields, dict) and "MESSAGE" in fields:
-            return _journal(number, {name: value for name, value in fields.items() if isinstance(value, str)})
-    record = raw_record(line)
-    if record is not None:
-        return FileLine(number, record.text, Stamp(boot_ms=record.monotonic_us // 1_000), record.facility)
-    return FileLine(number, line, stamp_of(line, now_ms, zone), int(bool(_DAEMON.match(line))))
-
-
-def _journal(number: int, fields: dict[str, str]) -> FileLine:
-    stamp = fields.get("_SOURCE_REALTIME_TIMESTAMP") or fields.get("__REALTIME_TIMESTAMP") or ""
-    wall_ms = int(stamp) // 1_000 if stamp.isascii() and stamp.isdigit() and len(stamp) < 18 else None
-    kernel = fields.get("_TRANSPORT", "kernel") == "kernel"
-    return FileLine(number, fields.get("MESSAGE", ""), Stamp(wall_ms=wall_ms), 0 if kernel else 1)
-
-
-def stamp_of(line: str, now_ms: int, zone: tzinfo = timezone.utc) -> Stamp:
-    """The time at the head of a text line."""
-    head = line[:_HEAD]
-    iso = _ISO.search(head)
-    if iso:
-        try:
-            return Stamp(wall_ms=parse_time(iso[0], zone))
-        except InputError:
-            return Stamp()
-    syslog = _SYSLOG.search(head)
-    if syslog and syslog["month"] in _MONTHS:
-        wall = _syslog_ms(syslog, now_ms, zone)
-        if wall is not None:
-            return Stamp(wall_ms=wall)
-    monotonic = _MONOTONIC.search(head)
-    return Stamp(boot_ms=int(monotonic[1]) * 1_000 + int(monotonic[2]) // 1_000) if monotonic else Stamp()
-
-
-def _syslog_ms(match: re.Match[str], now_ms: int, zone: tzinfo) -> int | None:
-    hour, minute, second = (int(part) for part in match["time"].split(":"))
-    this_year = utc(now_ms).year
-    for year in (int(match["year"]),) if match["year"] else (this_year, this_year - 1):
-        try:
-            moment = datetime(
-                year, _MONTHS[match["month"]], int(match["day"]), hour, minute, min(second, 59), tzinfo=timezone.utc
-            )
-        except ValueError:
-            continue
-        if match["year"] or to_ms(moment) <= now_ms + 86_400_000:
-            return to_ms(moment)
-    return None
-
-
-def place(lines: list[FileLine], captured_ms: int, boot_ms: int | None) -> Iterator[LogLine]:
-    """Give every line a time. Stamps since boot count from `boot_ms`, or, if that is not known, such that the latest of
-    them falls on `captured_ms`; a line without any stamp has the time of the line before it."""
-    latest = max((line.stamp.boot_ms for line in lines if line.stamp.boot_ms is not None), default=0)
-    exact = boot_ms is not None
-    zero_ms = boot_ms if boot_ms is not None else captured_ms - latest
-    last_ms = next((line.stamp.wall_ms for line in lines if line.stamp.wall_ms is not None), captured_ms)
-    for line in lines:
-        if line.stamp.wall_ms is not None:
-            last_ms, source = line.stamp.wall_ms, "wall"
-        elif line.stamp.boot_ms is not None:
-            last_ms, source = zero_ms + line.stamp.boot_ms, "kernel" if exact else "estimated"
+    def _joined(self, line: FileLine) -> FileLine:
+        """The line; the last of the three with the two before it."""
+        text = line.text
+        if "NVRM" not in text:
+            self._lost.clear()
+        elif ends_off_bus(text) and self._lost:
+            line = FileLine(line.number, "\n".join((*self._lost, text)), line.stamp, line.facility)
+            self._lost.clear()
+        elif opens_off_bus(text):
+            self._lost = [text]
+        elif self._lost and continues_off_bus(text) and len(self._lost) < 3:
+            self._lost.append(text)
         else:
-            source = "estimated"
-        yield LogLine(line.text, line.number, last_ms, source, line.facility)
+            self._lost.clear()
+        return line
+
+
+def _facility(line: str) -> int:
+    """0 for the kernel's own lines, as far as a text line tells."""
+    if line.startswith("<"):
+        priority = _PRIORITY.match(line)
+        if priority is not None and int(priority[1]) >> 3:
+            return int(priority[1]) >> 3
+    if _DAEMON.match(line) or _FACILITY.match(line):
+        return 1
+    return 0
+
+
+def raw_lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file in constant memory: of a line beyond `MAX_JSON` bytes only the head."""
+    while raw := file.readline(MAX_JSON):
+        yield raw
+        while raw and not raw.endswith(b"\n"):
+            raw = file.readline(MAX_JSON)
+
+
+def read_lines(lines: Iterable[str | bytes], now_ms: int, zone: tzinfo = timezone.utc) -> Iterator[FileLine]:
+    """Every line with its text and stamp; a stamp without a zone is of `zone`. Blocks of a journal export become one line."""
+    reader = LineReader(now_ms, zone)
+    number = 0
+    for number, raw in enumerate(lines, start=1):
+        yield from reader.feed(number, raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogateescape"))
+    yield from reader.end(number)

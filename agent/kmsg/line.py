@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 _ESCAPE = re.compile(r"\\x([0-9a-fA-F]{2})")
-_RECORD = re.compile(r"(\d{1,4}),(\d{1,18}),(\d{1,18}),([^;]*);(.*)", re.DOTALL | re.ASCII)
+_RECORD = re.compile(r"(\d{1,4}),(\d{1,18}),(\d{1,18})(?:,[^;]*)?;(.*)", re.DOTALL | re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(msgspec.Struct, frozen=True, gc=False):
     """One record. `seq` orders it at its source; `ts_source` is kernel, wall, or estimated."""
 
     text: str
@@ -20,8 +20,7 @@ class LogLine:
     facility: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
+class RawRecord(msgspec.Struct, frozen=True, gc=False):
     """A record of /dev/kmsg, its time in microseconds of the kernel's clock since boot."""
 
     facility: int
@@ -37,8 +36,9 @@ def raw_record(data: str) -> RawRecord | None:
     match = _RECORD.match(data)
     if match is None:
         return None
-    message = match[5].split("\n ", 1)[0].rstrip("\n")
-    return RawRecord(int(match[1]) >> 3, int(match[2]), int(match[3]), unescape(message))
+    priority, seq, monotonic_us, message = match.groups()
+    message = message.partition("\n ")[0].rstrip("\n")
+    return RawRecord(int(priority) >> 3, int(seq), int(monotonic_us), unescape(message))
 
 
 def unescape(text: str) -> str:
@@ -50,3 +50,8 @@ def unescape(text: str) -> str:
         return raw.encode("latin-1").decode("utf-8")
     except (UnicodeEncodeError, UnicodeDecodeError):
         return raw
+
+
+def as_text(data: bytes) -> str:
+    """The text of any bytes: what is not UTF-8 becomes the replacement character."""
+    return data.decode("utf-8", errors="replace")

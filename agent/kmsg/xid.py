@@ -1,102 +1,128 @@
-"""NVIDIA's lines: Xid, SXid, and a GPU that fell off the bus without one.
+"""NVIDIA's Xid records.
 
 The driver prints `NVRM: Xid (PCI:dddd:bb:dd[ GPU-I:nn[ GPU-CI:nn]]): code, [pid=…, name=…, ]text` (open driver 595,
-kernel_rc.c); older and other forms are tolerated. `SXid (` contains `Xid (`, hence the boundary.
+kernel_rc.c); older and other forms are tolerated. `SXid (` contains `Xid (`, hence the boundary. A line without an address
+in parentheses is no record.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from clusterctl.agent.kmsg.parsed import Parsed
+from clusterctl.agent.kmsg.nvlink5 import CODES as NVLINK5
+from clusterctl.agent.kmsg.nvlink5 import nvlink_fields
+from clusterctl.agent.kmsg.parsed import PCI, Parsed, address, pid_of, process_of
 
 _XID = re.compile(
-    r"(?:NVRM: |nvidia_dev_xid: |(?<![\w-]))Xid \("
-    r"(?:PCI:)?(?P<domain>[0-9a-fA-F]{4,8}):(?P<bus>[0-9a-fA-F]{2}):(?P<device>[0-9a-fA-F]{2})(?:\.(?P<function>[0-7]))?"
-    r"(?: GPU-I:(?P<gpu_instance>\d+)(?: GPU-CI:(?P<compute_instance>\d+))?)?"
-    r"\): (?P<code>\d{1,5})(?P<rest>.*)",
+    rf"(?<![\w-])Xid \((?:PCI:)?(?P<pci>{PCI})"
+    r"(?: GPU-I:(?P<gpu_instance>\d{1,4}))?(?: GPU-CI:(?P<compute_instance>\d{1,4}))?\)"
+    r":? *(?P<code>\d{1,5})(?!\d)[,: ]*(?P<rest>.*)",
     re.DOTALL | re.ASCII,
 )
 _OWNER = re.compile(
-    r"^,? *(?:pid='?(?P<pid>[^,']*)'?)?(?:,? *name=(?P<name>.*?))?(?:, (?=\S)|$)(?P<text>.*)", re.DOTALL | re.ASCII
+    r"(?:pid=(?P<pid>'?[^,'\s]*'?))?(?:,? *name=(?P<name>.*?))?(?:, (?=\S)|,? *$)(?P<text>.*)", re.DOTALL | re.ASCII
 )
-_PREVIOUS = re.compile(r"caused by previous Xid ([0-9]{1,5})")
-_RECOVERY = re.compile(r"recovery action changed from 0x([0-9a-fA-F]+) .*? to 0x([0-9a-fA-F]+)")
-_LINK = re.compile(r"^(?P<unit>[A-Z][A-Z0-9_]+) +(?P<word>Fatal|Nonfatal) +XC\d+ i\d+ Link (?P<link>-?\d+)")
-_PLACE = re.compile(r"\(GPC (?P<gpc>\d+), TPC (?P<tpc>\d+)(?:, SM (?P<sm>\d+))?\)")
-_SXID = re.compile(
-    r"SXid \(PCI:(?P<domain>[0-9a-fA-F]{4,8}):(?P<bus>[0-9a-fA-F]{2}):(?P<device>[0-9a-fA-F]{2})\.(?P<function>[0-7])\): "
-    r"(?P<code>\d{4,5}), (?P<rest>.*)",
+_CHANNEL = re.compile(r"\b[Cc]h(?:annel)?(?: ?I[Dd])?:? (?:0x)?(?P<channel>[0-9a-fA-F]{1,16})\b", re.ASCII)
+_PREVIOUS = re.compile(r"caused by previous Xid (?P<previous_xid>[0-9]{1,5})", re.ASCII)
+_PLACE = re.compile(
+    r"\(GPC (?P<gpc>\d{1,4}), ?TPC (?P<tpc>\d{1,4})(?:, ?SM (?P<sm>\d{1,4}))?\)(?:: (?P<exception>[^\n]{1,120}))?",
+    re.ASCII,
+)
+_FAULT = re.compile(
+    r"MMU Fault: ENGINE (?P<engine>\S{1,40})(?: (?P<client>\S{1,40}))?(?: (?P<client_unit>\w{1,40}))? faulted"
+    r"(?: @ (?P<fault_address>0x[0-9a-fA-F_]{1,24}))?"
+    r"(?:\.? +Fault is of type (?P<fault>\w{1,40})(?: (?P<access>\w{1,40}))?)?",
+    re.ASCII,
+)
+_RPC = re.compile(
+    r"(?:Timeout after (?P<timeout_s>\d{1,9})s|Timeout waiting).*?"
+    r"(?:Expected function (?P<function>\d{1,9}) \((?P<function_name>\w{1,64})\)(?: sequence (?P<sequence>\d{1,19}))?|$)",
     re.DOTALL | re.ASCII,
 )
-_SXID_SEVERITY = re.compile(r"^(?P<word>Fatal|Non-fatal|Correctable)(?:, Link (?P<link>\d+))?")
-_SXID_DETAIL = re.compile(r"^(?:Severity \d|[Dd]ata *[\[{])")
-_OFF_BUS = re.compile(
-    r"GPU (?P<pci>[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-7])?)(?:: GPU has fallen off the bus|"
-    r".*fallen off the bus and is not responding)",
+_LINK = re.compile(
+    r"NVLink: .*?\blink (?P<link>-?\d{1,4})(?:\((?P<status_words>0x[0-9a-fA-F]{1,16}(?:, ?0x[0-9a-fA-F]{1,16}){0,15})\))?"
+    rf"(?:.*?\bremote PCI:(?P<remote>{PCI}))?",
+    re.DOTALL | re.ASCII,
+)
+_CONTAINED = re.compile(
+    r"(?P<containment>Contained|Uncontained): (?P<unit>[^(\n]{1,60}?) \(.*?"
+    r"(?:RST: (?P<reset>Yes|No), D-RST: (?P<drain_reset>Yes|No)|$)",
+    re.DOTALL | re.ASCII,
+)
+_RECOVERY = re.compile(
+    r"recovery action changed from 0x(?P<action_before>[0-9a-fA-F]{1,8})\b.*? to 0x(?P<action>[0-9a-fA-F]{1,8})\b",
     re.DOTALL | re.ASCII,
 )
 
 
-def address(domain: str, bus: str, device: str, function: str | None = None) -> str:
-    """dddd:bb:dd.f; an eight-digit domain loses its leading zeros, a missing function is 0."""
-    return f"{int(domain, 16):04x}:{bus}:{device}.{function or 0}".lower()
+def _found(pattern: re.Pattern[str]) -> Callable[[str], dict[str, str]]:
+    def fields(message: str) -> dict[str, str]:
+        match = pattern.search(message)
+        return {name: value for name, value in match.groupdict().items() if value} if match else {}
+
+    return fields
+
+
+def recovery(message: str) -> dict[str, str]:
+    """The driver's own verdict, by number: the names have changed between drivers."""
+    return {name: str(int(value, 16)) for name, value in _found(_RECOVERY)(message).items()}
+
+
+def _remote(message: str) -> dict[str, str]:
+    fields = _found(_LINK)(message)
+    if "remote" in fields:
+        fields["remote"] = address(fields["remote"])
+    return fields
+
+
+DETAILS: dict[str, Callable[[str], dict[str, str]]] = {
+    "13": _found(_PLACE),
+    "31": _found(_FAULT),
+    "74": _remote,
+    "94": _found(_CONTAINED),
+    "95": _found(_CONTAINED),
+    "119": _found(_RPC),
+    "120": _found(_RPC),
+    "154": recovery,
+    **dict.fromkeys(NVLINK5, nvlink_fields),
+}
+"""What the message of a code says beyond what all codes may say."""
 
 
 def parse_xid(text: str) -> Parsed | None:
-    """An Xid record; a line without an address in parentheses is none."""
+    """An Xid record, from the kernel log or from the driver's tracepoint."""
     match = _XID.search(text)
     if match is None:
         return None
-    rest = match["rest"]
+    pci, gpu_instance, compute_instance, code, rest = match.groups()
+    code = str(int(code))
     pid, process, message = _owner(rest)
-    fields = {name: str(int(match[name])) for name in ("gpu_instance", "compute_instance") if match[name]}
-    for pattern, names in ((_PREVIOUS, ("previous_xid",)), (_RECOVERY, ("action_before", "action"))):
-        found = pattern.search(message)
-        if found:
-            fields.update(zip(names, found.groups(), strict=True))
-    for pattern in (_LINK, _PLACE):
-        found = pattern.search(message)
-        if found:
-            fields.update({name: value for name, value in found.groupdict().items() if value})
-    pci = address(match["domain"], match["bus"], match["device"], match["function"])
-    return Parsed("xid", match["code"], "fail", pci, pid, process, fields)
+    fields: dict[str, str] = {}
+    if gpu_instance:
+        fields["gpu_instance"] = str(int(gpu_instance))
+    if compute_instance:
+        fields["compute_instance"] = str(int(compute_instance))
+    if "hannel" in message or "Ch" in message:
+        channel = _CHANNEL.search(message)
+        if channel:
+            fields["channel"] = hex(int(channel[1], 16))
+    if "previous Xid" in message:
+        previous = _PREVIOUS.search(message)
+        if previous:
+            fields["previous_xid"] = str(int(previous[1]))
+    details = DETAILS.get(code)
+    if details is not None:
+        fields.update(details(message))
+    return Parsed("xid", code, "fail", address(pci), pid, process, fields)
 
 
 def _owner(rest: str) -> tuple[int | None, str, str]:
-    """pid, process name and what is left; `<unknown>` counts as absent. A name ends at the first comma and blank."""
-    if "pid=" not in rest[:8] and "name=" not in rest[:9]:
-        return None, "", rest.removeprefix(",").lstrip()
+    """pid, process name and what is left. A name ends at the first comma and blank."""
+    if not rest.startswith(("pid=", "name=")):
+        return None, "", rest
     match = _OWNER.match(rest)
     if match is None:
         return None, "", rest
-    pid, name = match["pid"] or "", (match["name"] or "").strip("'")
-    return (
-        int(pid) if pid.isascii() and pid.isdigit() and len(pid) < 10 else None,
-        "" if name == "<unknown>" else name,
-        match["text"],
-    )
-
-
-def parse_sxid(text: str) -> Parsed | None:
-    """An SXid record, or one of the detail lines after it, which are never counted."""
-    match = _SXID.search(text)
-    if match is None:
-        return None
-    pci = address(match["domain"], match["bus"], match["device"], match["function"])
-    code = str(int(match["code"]))
-    if _SXID_DETAIL.match(match["rest"]):
-        return Parsed("sxid_detail", code, "info", pci)
-    severity = _SXID_SEVERITY.match(match["rest"])
-    fields = {name: value for name, value in severity.groupdict().items() if value} if severity else {}
-    return Parsed("sxid", code, "fail" if fields.get("word") == "Fatal" else "warn", pci, fields=fields)
-
-
-def parse_off_bus(text: str) -> Parsed | None:
-    """`GPU has fallen off the bus` in either form; several messages open alike, the end of it decides."""
-    match = _OFF_BUS.search(text)
-    if match is None:
-        return None
-    domain, bus, rest = match["pci"].split(":")
-    device, _, function = rest.partition(".")
-    return Parsed("gpu_off_bus", "79", "fail", address(domain, bus, device, function))
+    pid, name, message = match.groups()
+    return pid_of((pid or "").strip("'")), process_of(name), message

@@ -14,7 +14,7 @@ from clusterctl.analytics.reports import model, queries
 from clusterctl.analytics.reports.coverage import coverage_of, is_covered
 from clusterctl.analytics.reports.definitions import DEFINITIONS
 from clusterctl.analytics.stats import Rate, rate_of, verdict_of
-from clusterctl.catalog import version as catalog_version
+from clusterctl.catalog import load as load_catalogue
 from clusterctl.clock import MS_PER_DAY, to_ms, utc
 from clusterctl.config import AnalyticsConfig
 from clusterctl.store import Param, Store
@@ -53,7 +53,7 @@ def build(
         clusters=clusters,
         reference_lines=reference_lines(),
         definitions=list(DEFINITIONS),
-        catalog_version=catalog_version(),
+        catalog_version=load_catalogue(config.catalog_overrides).version,
         clusterctl_version=clusterctl.__version__,
     )
 

@@ -127,7 +127,7 @@ class KafkaSender:
                 acks="all",
                 retries=float("inf"),
                 max_in_flight_requests_per_connection=1,
-                linger_ms=50,
+                linger_ms=5,  # the publisher gathers before it sends
                 batch_size=262_144,
                 compression_type="lz4",
                 delivery_timeout_ms=120_000,

@@ -83,7 +83,9 @@ def _clear(directory: Path) -> None:
     """Remove an earlier demo, and nothing that is not one."""
     if not directory.exists():
         return
-    known = {"spool", "store", "store.sock", "kmsg-position.json"}
+    from clusterctl.agent.main import DATA_NAMES
+
+    known = {"spool", "store", "store.sock", *DATA_NAMES}
     strange = [entry.name for entry in directory.iterdir() if entry.name not in known]
     if strange:
         raise ClusterctlError(

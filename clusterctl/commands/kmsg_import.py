@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from clusterctl.agent.kmsg.events import UNCOUNTED, Coalescer
-from clusterctl.agent.kmsg.files import place, read_lines
+from clusterctl.agent.kmsg.files import place, raw_lines, read_lines
 from clusterctl.agent.kmsg.grammar import parse
 from clusterctl.agent.kmsg.line import LogLine
 from clusterctl.analytics.imports.table import Outcome, Rejected
@@ -47,8 +47,8 @@ def import_kmsg(
 def _usable(path: Path, now_ms: int, boot_ms: int | None, outcome: Outcome) -> Iterator[LogLine]:
     try:
         captured_ms = path.stat().st_mtime_ns // 1_000_000
-        with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
-            lines = list(read_lines(file, now_ms))
+        with path.open("rb") as file:
+            lines = list(read_lines(raw_lines(file), now_ms))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     unknown = 0

@@ -4,12 +4,23 @@ A field is added at the end of its table, nullable, with `since` one greater tha
 reordered, retyped or reused.
 """
 
-from clusterctl.schema.facts import EVENT, INVENTORY, JOB, PRESENCE
+from clusterctl.schema.facts import EVENT, INVENTORY, JOB, JOB_MARK, PRESENCE
 from clusterctl.schema.judged import EXPOSURE, INCIDENT, POISSON_LIMIT
 from clusterctl.schema.samples import GPU_SAMPLE, HOST_SAMPLE, NIC_SAMPLE, SATURATING
+from clusterctl.schema.slow import (
+    DISK_SAMPLE,
+    FILESYSTEM_SAMPLE,
+    GPU_HEALTH,
+    GPU_LINK_SAMPLE,
+    MIG_SAMPLE,
+    NIC_HEALTH,
+    NIC_LINK_SAMPLE,
+    NVLINK_SAMPLE,
+    SATURATING_SLOW,
+)
 from clusterctl.schema.table import Lane, Table, by_name
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 TABLES: tuple[Table, ...] = (
     GPU_SAMPLE,
@@ -22,22 +33,41 @@ TABLES: tuple[Table, ...] = (
     INCIDENT,
     EXPOSURE,
     POISSON_LIMIT,
+    GPU_LINK_SAMPLE,
+    GPU_HEALTH,
+    NVLINK_SAMPLE,
+    MIG_SAMPLE,
+    NIC_LINK_SAMPLE,
+    NIC_HEALTH,
+    DISK_SAMPLE,
+    FILESYSTEM_SAMPLE,
+    JOB_MARK,
 )
 
 TABLE_BY_NAME = by_name(TABLES)
 
 __all__ = [
+    "DISK_SAMPLE",
     "EVENT",
     "EXPOSURE",
+    "FILESYSTEM_SAMPLE",
+    "GPU_HEALTH",
+    "GPU_LINK_SAMPLE",
     "GPU_SAMPLE",
     "HOST_SAMPLE",
     "INCIDENT",
     "INVENTORY",
     "JOB",
+    "JOB_MARK",
+    "MIG_SAMPLE",
+    "NIC_HEALTH",
+    "NIC_LINK_SAMPLE",
     "NIC_SAMPLE",
+    "NVLINK_SAMPLE",
     "POISSON_LIMIT",
     "PRESENCE",
     "SATURATING",
+    "SATURATING_SLOW",
     "SCHEMA_VERSION",
     "TABLES",
     "TABLE_BY_NAME",

@@ -8,6 +8,7 @@ from clusterctl.schema.field import (
     UINT8,
     UINT16,
     UINT32,
+    UINT64,
     UINT64_DELTA,
     Kind,
     Unit,
@@ -110,5 +111,26 @@ JOB = Table(
         moment("ended_at", "End on this node; missing while it runs.", nullable=True),
         state("exit_code", INT32, "Exit code, where known."),
         state("wanted_end", UINT8, "1 if the owner asked for the end."),
+    ),
+)
+
+JOB_MARK = Table(
+    name="job_mark",
+    key=("cluster", "host", "job_id", "rank", "mark", "ts"),
+    lane=Lane.SAMPLES,
+    partition_by=BY_MONTH,
+    doc="What a job said of itself: steps, checkpoints, its first step. Steps of one rank are gathered: a row says how many "
+    "there were between its two times.",
+    fields=(
+        moment("ts", "When it was marked; the first of several steps."),
+        text("job_id", "Scheduler's job id, or what the job calls itself."),
+        text("mark", "step, first_step, checkpoint_begin or checkpoint_end."),
+        required("rank", UINT32, Unit.NONE, "Global rank that marked it."),
+        required("count", UINT32, Unit.COUNT, "Marks in this row."),
+        moment("last_ts", "When the last of them was marked.", nullable=True),
+        gauge("step", UINT64, Unit.COUNT, "Step number of the first.", since=2),
+        gauge("last_step", UINT64, Unit.COUNT, "Step number of the last.", since=2),
+        gauge("step_max_us", UINT64, Unit.MICROSECOND, "Longest time between two steps of this row.", since=2),
+        gauge("size_bytes", UINT64, Unit.BYTE, "Size of the checkpoint, if the job said it.", since=2),
     ),
 )

@@ -30,7 +30,12 @@ class Unit(enum.Enum):
     MEGABIT_PER_S = "Mbits"
     MILLISECOND = "ms"
     MICROSECOND = "µs"
+    NANOSECOND = "ns"
     SECOND = "s"
+    BYTE_PER_S = "Bps"
+    MILLIVOLT = "mvolt"
+    MICROAMPERE = "µA"
+    MICROWATT = "µwatt"
     TIMESTAMP = "dateTimeAsIso"
 
 
@@ -66,6 +71,7 @@ FLOAT32 = ColumnType("Float32", float, -3.4e38, 3.4e38)
 FLOAT64 = ColumnType("Float64", float, -1.7e308, 1.7e308)
 NAME = ColumnType("LowCardinality(String)", str, max_length=256, codec="")
 TEXT = ColumnType("String", str, max_length=4096)
+LONG_TEXT = ColumnType("String", str, max_length=16_384)
 LATEST_MS = 4_102_444_800_000  # 2100-01-01, the end of what DateTime64(3) is used for here
 TIMESTAMP_MS = ColumnType("DateTime64(3, 'UTC')", int, 0, LATEST_MS, codec="Delta, ZSTD(1)")
 SERVER_TIME = ColumnType("DateTime('UTC')", int, 0, 4_294_967_295)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from clusterctl.schema.field import (
     FLOAT32,
     INT16,
+    INT32,
+    NAME,
     UINT8,
     UINT16,
     UINT32,
@@ -22,6 +24,19 @@ from clusterctl.schema.table import Lane, Table
 
 RAW_TTL = "toDateTime(ts) + INTERVAL 30 DAY"
 BY_DAY = "toDate(ts)"
+
+GPM_GAUGES = (
+    ("graphics_active_ratio", Unit.RATIO, "GPM 1: share of time that graphics or compute engines were busy."),
+    ("sm_active_ratio", Unit.RATIO, "GPM 2: share of time that an SM had a warp, mean over SMs."),
+    ("sm_occupancy_ratio", Unit.RATIO, "GPM 3: resident warps against the most possible."),
+    ("tensor_active_ratio", Unit.RATIO, "GPM 5: share of time that tensor pipes were busy."),
+    ("dram_active_ratio", Unit.RATIO, "GPM 10: share of the memory bandwidth in use."),
+    ("pcie_tx_bytes_per_s", Unit.BYTE_PER_S, "GPM 20: PCIe traffic from the GPU."),
+    ("pcie_rx_bytes_per_s", Unit.BYTE_PER_S, "GPM 21: PCIe traffic to the GPU."),
+    ("nvlink_rx_bytes_per_s", Unit.BYTE_PER_S, "GPM 60: NVLink traffic to the GPU, all links."),
+    ("nvlink_tx_bytes_per_s", Unit.BYTE_PER_S, "GPM 61: NVLink traffic from the GPU, all links."),
+)
+"""What GPM (Hopper and later) measures between two ticks."""
 
 GPU_SAMPLE = Table(
     name="gpu_sample",
@@ -56,6 +71,12 @@ GPU_SAMPLE = Table(
             "recovery_action", UINT8, "NVML field 230: 0 none, 1 GPU reset, 2 reboot, 3 drain P2P, 4 drain and reset."
         ),
         counter("pcie_replays", "PCIe replays (NVML field 94)."),
+        gauge("power_average_mw", UINT32_T64, Unit.MILLIWATT, "Board power, mean of a second (field 185).", since=2),
+        gauge("memory_util_ratio", FLOAT32, Unit.RATIO, "Share of time that memory was read or written.", since=2),
+        *(gauge(name, FLOAT32, unit, doc, since=2) for name, unit, doc in GPM_GAUGES),
+        gauge("nvml_latency_us", UINT32, Unit.MICROSECOND, "Time that all NVML calls of this row took.", since=2),
+        state("job_id", NAME, "Job that owns the GPU; several, comma-separated, if they share it.", since=2),
+        state("job_scheduler", NAME, "slurm or kubernetes; none for a process of neither.", since=2),
     ),
 )
 
@@ -92,6 +113,11 @@ NIC_SAMPLE = Table(
         counter("local_link_integrity_errors", "InfiniBand local errors over the threshold; 4 bits, sticks at 15."),
         counter("excessive_buffer_overrun_errors", "InfiniBand buffer overruns; 4 bits, sticks at 15."),
         state("saturated_mask", UINT32, "Bit n: counter n of SATURATING stands at its top, so its growth is unknown."),
+        state("port_state", UINT8, "InfiniBand: 1 down, 2 init, 3 armed, 4 active, 5 active deferred.", since=2),
+        state(
+            "phys_state", UINT8, "InfiniBand: 2 polling, 3 disabled, 4 training, 5 link up, 6 error recovery.", since=2
+        ),
+        state("lanes", UINT8, "Lanes in use; fewer than usual is a degraded link.", since=2),
     ),
 )
 
@@ -125,6 +151,25 @@ HOST_SAMPLE = Table(
         gauge("spool_bytes", UINT64, Unit.BYTE, "Size of the spool."),
         counter("spool_lost_batches", "Batches that the bounded spool dropped unsent."),
         counter("ticks_missed", "Grid points that the agent could not serve in time."),
+        counter("psi_cpu_full_us", "Pressure stall: all tasks waited for CPU.", Unit.MICROSECOND, since=2),
+        counter("psi_memory_some_us", "Pressure stall: some task waited for memory.", Unit.MICROSECOND, since=2),
+        counter("psi_io_some_us", "Pressure stall: some task waited for I/O.", Unit.MICROSECOND, since=2),
+        counter("oom_kills", "Processes that the kernel killed for memory.", since=2),
+        gauge("procs_blocked", UINT32, Unit.COUNT, "Tasks in uninterruptible sleep.", since=2),
+        gauge("procs_running", UINT32, Unit.COUNT, "Tasks that run or want to.", since=2),
+        state("clock_synchronized", UINT8, "1 if the kernel's clock is disciplined, 0 if not.", since=2),
+        gauge("clock_offset_us", INT32, Unit.MICROSECOND, "Offset that the time daemon last told the kernel.", since=2),
+        gauge(
+            "clock_max_error_us",
+            UINT32,
+            Unit.MICROSECOND,
+            "Bound of the clock's error, as the kernel keeps it.",
+            since=2,
+        ),
+        state("temp_max_sensor", NAME, "Chip and label of the hottest sensor.", since=2),
+        gauge(
+            "agent_pss_bytes", UINT64, Unit.BYTE, "Memory of the agent's processes, shared pages shared out.", since=2
+        ),
     ),
 )
 
@@ -137,4 +182,5 @@ SATURATING: dict[str, int] = {
     "local_link_integrity_errors": 4,
     "excessive_buffer_overrun_errors": 4,
 }
-"""InfiniBand counters that stick at the top, with their width in bits (Linux, drivers/infiniband/core/sysfs.c)."""
+"""InfiniBand counters of `nic_sample` that stick at the top, with their width in bits (Linux,
+drivers/infiniband/core/sysfs.c)."""

@@ -70,9 +70,11 @@ DEDUPLICATION = {
 """On every target: without a window of its own a table forgets tokens (docs/decisions/005)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
-    """One table. `lane` is None for what analytics and imports write, which never travels on the bus."""
+    """One table. `lane` is None for what analytics and imports write, which never travels on the bus.
+
+    Two are equal only if they are the same one, which makes a table a cheap key."""
 
     name: str
     key: tuple[str, ...]

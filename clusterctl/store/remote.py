@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from clusterctl.errors import ServerError, StoreError, StoreUnavailable, Unencodable
-from clusterctl.frames import read_frame, write_frame
+from clusterctl.frames import read_frame, socket_address, write_frame
 from clusterctl.store import Columns, Param, Result, param_text
-from clusterctl.store.serve import address
 
 REPLY_TIMEOUT_S = 300.0
 
@@ -38,7 +37,7 @@ class RemoteStore:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(REPLY_TIMEOUT_S)
         try:
-            self._socket.connect(address(path))
+            self._socket.connect(socket_address(path))
         except OSError:
             self._socket.close()
             raise

@@ -13,15 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from clusterctl.errors import ServerError, StoreError, Unencodable
-from clusterctl.frames import read_frame, write_frame
+from clusterctl.frames import read_frame, socket_address, write_frame
 from clusterctl.store import Store
-
-
-def address(path: Path) -> str:
-    """The path as a socket address; addresses end at 108 bytes, so a long one goes through its folder's descriptor."""
-    if len(os.fsencode(path)) < 100:
-        return str(path)
-    return f"/proc/self/fd/{os.open(path.parent, os.O_PATH | os.O_DIRECTORY)}/{path.name}"
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -73,7 +66,7 @@ class StoreServer:
         path.unlink(missing_ok=True)
         before = os.umask(0o177)
         try:
-            self._server = _Server(address(path), store)
+            self._server = _Server(socket_address(path), store)
         finally:
             os.umask(before)
         self._path = path

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import agent, collector, latency, report, storage, wirespeed
+from tests.bench import agent, collector, hook, kmsg, latency, probes, report, storage, wirespeed
 
 BENCHES: dict[str, Callable[[], None]] = {
     "wire": wirespeed.main,
     "agent": agent.main,
+    "probes": probes.main,
+    "kmsg": kmsg.main,
+    "hook": hook.main,
     "latency": latency.main,
     "collector": collector.main,
     "storage": storage.main,

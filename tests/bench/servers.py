@@ -12,6 +12,23 @@ from tests.support.servers import ClickHouseServer, KafkaServer
 
 
 @contextmanager
+def broker() -> Iterator[tuple[dict[str, str], KafkaServer]]:
+    """A broker by itself, and the environment of an agent that sends to it."""
+    with tempfile.TemporaryDirectory() as folder:
+        kafka = KafkaServer(Path(folder))
+        kafka.start()
+        name = f"b{uuid.uuid4().hex[:8]}"
+        env = {
+            "CLUSTERCTL_BUS_KIND": "kafka", "CLUSTERCTL_BUS_BOOTSTRAP_SERVERS": kafka.address,
+            "CLUSTERCTL_BUS_TOPIC_PREFIX": name, "CLUSTERCTL_BUS_GROUP": name,
+        }  # fmt: skip
+        try:
+            yield env, kafka
+        finally:
+            kafka.stop()
+
+
+@contextmanager
 def both() -> Iterator[tuple[dict[str, str], KafkaServer, ClickHouseServer]]:
     """Environment of a clusterctl that uses them, and the two."""
     with tempfile.TemporaryDirectory() as folder:

@@ -10,12 +10,31 @@ from clusterctl.store.driver import create_database
 from tests.support.cli import Running, clusterctl, ok, report, wait_for
 
 
+def once(env: dict[str, str], *arguments: str) -> str:
+    """What `agent once` prints; this machine's clock or disks may be findings."""
+    done = clusterctl(env, "agent", "once", *arguments)
+    assert done.returncode in (0, 1), done.stderr
+    return done.stdout
+
+
 def test_one_tick_of_this_machine(local_env: dict[str, str]) -> None:
-    tick = json.loads(ok(local_env, "agent", "once", "--format", "json"))
+    tick = json.loads(once(local_env, "--format", "json"))
     assert tick["host"] == "node1"
     assert tick["host_sample"]["memory_total_bytes"] > 0
     assert isinstance(tick["nic_sample"], list)
-    assert "node1" in ok(local_env, "agent", "once")
+    assert "node1" in once(local_env)
+
+
+def test_a_check_that_fails_is_a_finding(local_env: dict[str, str], tmp_path: Path) -> None:
+    arguments = ("agent", "once", "--format", "json", "--sysfs-root", str(tmp_path / "sys"))
+    quiet = {**local_env, "CLUSTERCTL_CHECKS_DISABLED": "clock_skew,filesystem_full,filesystem_read_only,host_pressure"}
+    assert clusterctl(quiet, *arguments).returncode == 0
+    missing = {**quiet, "CLUSTERCTL_SITE_GPUS_EXPECTED": "8"}
+    done = clusterctl(missing, *arguments)
+    assert done.returncode == 1
+    failed = [verdict for verdict in json.loads(done.stdout)["verdicts"] if verdict["state"] == "fail"]
+    assert [(verdict["check"], verdict["action"]) for verdict in failed] == [("gpu_missing", failed[0]["action"])]
+    assert failed[0]["action"] != "none"
 
 
 def test_roots_can_be_moved(local_env: dict[str, str], tmp_path: Path) -> None:
@@ -24,7 +43,7 @@ def test_roots_can_be_moved(local_env: dict[str, str], tmp_path: Path) -> None:
     (port / "carrier").write_text("1\n")
     (tmp_path / "proc").mkdir()
     arguments = ("--sysfs-root", str(tmp_path / "sys"), "--procfs-root", str(tmp_path / "proc"))
-    tick = json.loads(ok(local_env, "agent", "once", "--format", "json", *arguments))
+    tick = json.loads(once(local_env, "--format", "json", *arguments))
     assert [row["port"] for row in tick["nic_sample"]] == ["eth9"]
     assert tick["host_sample"]["uptime_s"] is None
     assert tick["boot_id"] == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -19,6 +20,7 @@ from tests.support.cli import Running, wait_for
 from tests.support.wirehelp import host_batch, nic_batch, now_ms
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse, pytest.mark.slow]
+SEEDS = int(os.environ.get("CLUSTERCTL_CRASH_SEEDS", "10"))
 MESSAGES = 30_000
 HOSTS = 40
 KILLS = 4
@@ -49,7 +51,7 @@ def counted(store: Store) -> tuple[int, int, int, int]:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_sigkill_at_random_points_leaves_exactly_what_was_sent(fleet_env: dict[str, str], seed: int) -> None:
     """Four collectors of different block sizes are killed, each after a random while; a fifth finishes.
 

@@ -16,7 +16,7 @@ from clusterctl.bus import Message, open_bus, topic_of
 from clusterctl.clock import MS_PER_DAY
 from clusterctl.config import Config, load
 from clusterctl.errors import BusError
-from clusterctl.schema import Lane
+from clusterctl.schema import TABLES, Lane
 from clusterctl.store import Store, open_store
 from clusterctl.store.driver import create_database
 from tests.support.cli import Running, clusterctl, ok, report, wait_for
@@ -118,7 +118,7 @@ def test_a_kernel_line_is_readable_within_two_seconds(fleet: dict[str, str], kms
 @pytest.mark.kafka
 @pytest.mark.clickhouse
 @pytest.mark.slow
-def test_a_minute_without_the_broker_loses_nothing(
+def test_a_broker_that_holds_its_breath_loses_nothing(
     fleet: dict[str, str], kafka_server: KafkaServer, kmsg: Path, store: Store
 ) -> None:
     env = {**fleet, "CLUSTERCTL_AGENT_PERIOD_S": "0.1"}
@@ -127,11 +127,11 @@ def test_a_minute_without_the_broker_loses_nothing(
         before = resident(agent.process.pid)
         kafka_server.hold()
         try:
-            time.sleep(60)
+            time.sleep(20)
         finally:
             during = resident(agent.process.pid)
             kafka_server.let_go()
-        assert wait_for(lambda: stored(store) > 600, 60)
+        assert wait_for(lambda: stored(store) > 200, 60)
         agent.stop()
         wait_for(lambda: missing(store) == 0, 60)
         time.sleep(1.0)
@@ -153,10 +153,8 @@ def ticks(store: Store) -> int:
 
 
 def missing(store: Store) -> int:
-    rows = store.query(
-        "SELECT max(seq) - min(seq) + 1 - uniqExact(seq) FROM "
-        "(SELECT seq FROM host_sample UNION ALL SELECT seq FROM nic_sample)"
-    ).rows
+    every = " UNION ALL ".join(f"SELECT seq FROM {table.name}" for table in TABLES if table.lane is Lane.SAMPLES)
+    rows = store.query(f"SELECT max(seq) - min(seq) + 1 - uniqExact(seq) FROM ({every})").rows
     return int(rows[0][0])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -11,12 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clusterctl.agent.facts import Facts
+from clusterctl.agent.outbox import Outbox
 from clusterctl.agent.presence import MinuteBook, Seen
 from clusterctl.agent.publish import Publisher, Window
 from clusterctl.agent.schedule import Ticker, phase_ms
-from clusterctl.bus import Done, Message, Partition
+from clusterctl.bus import Done, Message, Partition, topic_of
 from clusterctl.bus.spool import SpoolBus
+from clusterctl.clock import SystemClock
+from clusterctl.config import load
 from clusterctl.errors import BusError, BusUnavailable, RecordTooLarge
+from clusterctl.schema import EVENT, HOST_SAMPLE, Lane
+from tests.support.cli import wait_for
 from tests.support.clock import HandClock
 
 
@@ -230,3 +238,36 @@ def test_a_producer_that_says_nothing_is_replaced_and_its_entries_sent_again(spo
         got += brokers[1].answer()
         out.step()
     assert sorted(got) == [number.to_bytes(2, "big") for number in range(100)]
+
+
+def test_events_are_sent_at_once_and_samples_together(tmp_path: Path) -> None:
+    config = load(None, {"CLUSTERCTL_SITE_DATA_DIR": str(tmp_path)})
+    bus, clock, stop = SpoolBus(str(tmp_path / "spool"), 10_000_000), SystemClock(), threading.Event()
+    outbox = Outbox(config, bus, "boot", clock)
+    brokers: list[Broker] = []
+    consumer = bus.consumer([topic_of(lane, config) for lane in Lane], "publisher", Nobody())
+    out = Publisher(
+        consumer, lambda: brokers.append(Broker()) or brokers[-1], clock, max_in_flight=64, stuck_after_s=150.0,
+        news=outbox.urgent, rest_s=1.5,
+    )  # fmt: skip
+    thread = threading.Thread(target=out.run, args=(stop, 0.0))
+    thread.start()
+    try:
+        time.sleep(0.2)
+        outbox.put(HOST_SAMPLE, [HOST_SAMPLE.row(ts=1, period_ms=1_000)])
+        time.sleep(0.5)
+        assert not brokers, "samples wait"
+        outbox.put(EVENT, [Facts(clock).event("agent", "x", "info")])
+        assert wait_for(lambda: bool(brokers) and len(brokers[0].due) == 2, 0.6, 0.02), (
+            "an event does not, and takes them along"
+        )
+        brokers[0].answer()
+        outbox.put(HOST_SAMPLE, [HOST_SAMPLE.row(ts=2, period_ms=1_000)])
+        assert wait_for(lambda: len(brokers[0].due) == 1, 3.0, 0.02), "and without one they go after a while"
+        brokers[0].answer()
+    finally:
+        stop.set()
+        outbox.urgent.set()
+        thread.join(5.0)
+        outbox.close()
+    assert out.sent == 3

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clusterctl.agent.kmsg.device import LogFile
-from clusterctl.agent.kmsg.events import MAX_TEXT, Coalescer
+from clusterctl.agent.kmsg.events import MAX_BUCKETS, MAX_TEXT, MAX_WINDOWS, Coalescer
 from clusterctl.agent.kmsg.files import place, read_lines, stamp_of
 from clusterctl.agent.kmsg.grammar import parse
 from clusterctl.agent.kmsg.line import LogLine, raw_record
+from clusterctl.agent.kmsg.row import details
 from clusterctl.timetext import parse_time
 from tests.support.clock import HandClock
 
@@ -166,6 +167,30 @@ def test_a_file_is_followed_across_rotation_and_restarts(tmp_path: Path) -> None
     source.close()
 
 
+def test_what_was_written_before_a_rotation_is_read_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "kern.log"
+    path.write_text("one\n")
+    source = LogFile(path, HandClock(), inode=None, offset=0, number=0, any_facility=False)
+    source.read(0.0)
+    position = source.position()
+    source.close()
+    with path.open("a") as file:
+        file.write("two\n")
+    path.rename(tmp_path / "kern.log.1")
+    path.write_text("three\n")
+    again = LogFile(path, HandClock(), **position, any_facility=False)  # type: ignore[arg-type]
+    assert [(line.seq, line.text) for line in again.read(0.0) + again.read(0.0)] == [(2, "two"), (3, "three")]
+    path.write_text("four\n")
+    assert [line.text for line in again.read(0.0)] == ["four"], "cut short: from its beginning"
+    again.close()
+
+
+def test_a_raw_record_has_its_own_sequence() -> None:
+    record = raw_record("4,5120,99120334551,-;NVRM: Xid (PCI:0000:5d:00): 48, pid=0, An uncorrectable double bit error")
+    assert record is not None
+    assert (record.seq, record.monotonic_us, record.facility) == (5120, 99120334551, 0)
+
+
 def xid(code: int, at_ms: int, seq: int) -> LogLine:
     return LogLine(f"NVRM: Xid (PCI:0000:4e:00): {code}, x", seq, at_ms, "kernel")
 
@@ -195,11 +220,56 @@ def test_no_line_is_dropped_silently(drawn: list[tuple[int, int]]) -> None:
     assert all(row.last_ts >= row.ts for row in rows)
 
 
-def test_kinds_without_end_stay_bounded() -> None:
+def test_kinds_without_end_stay_bounded_and_are_counted() -> None:
+    """Names of processes are anyone's: beyond a bound they are counted by kind, code and address, in few rows."""
     coalescer = Coalescer("kmsg")
-    for round_ in range(2):
-        for n in range(5_000):
-            line = LogLine(f"NVRM: Xid (PCI:0000:4e:00): 31, pid=1, name=p{n}, x", n, round_, "kernel")
-            coalescer.take([line])
-    assert len(coalescer._held) <= 1_025
-    assert len(coalescer._sent) <= 1_025
+    rows: list[Any] = []
+    for n in range(20_000):
+        line = LogLine(f"NVRM: Xid (PCI:0000:4e:00): 31, pid=1, name=p{n}, x", n, n // 20, "kernel")
+        rows += coalescer.take([line])
+    assert len(coalescer.saved().windows) <= MAX_WINDOWS + MAX_BUCKETS + 1
+    assert len(rows) <= MAX_WINDOWS + 2
+    rows += coalescer.flush()
+    assert sum(row.count for row in rows) == 20_000
+    assert {row.process for row in rows if row.count > 1} == {""}, "several processes are none in particular"
+
+
+def test_kinds_of_kinds_without_end_stay_bounded_and_are_counted() -> None:
+    coalescer = Coalescer("kmsg")
+    rows: list[Any] = []
+    for n in range(20_000):
+        rows += coalescer.take([LogLine(f"a[{n}]: segfault at 0 ip 0 in lib{n}.so", n, 5, "kernel")])
+    assert len(coalescer.saved().windows) <= MAX_WINDOWS + MAX_BUCKETS + 1
+    rows += coalescer.flush()
+    assert sum(row.count for row in rows) == 20_000
+
+
+def test_old_windows_make_room_without_being_asked() -> None:
+    """A file of months is read without a clock: yesterday's processes do not crowd out today's."""
+    coalescer = Coalescer("import:x")
+    rows: list[Any] = []
+    for n in range(3_000):
+        rows += coalescer.take(
+            [LogLine(f"NVRM: Xid (PCI:0000:4e:00): 45, pid=1, name=p{n}, x", n, n * 60_000, "wall")] * 2
+        )
+    rows += coalescer.flush()
+    assert {row.process for row in rows} == {f"p{n}" for n in range(3_000)}
+    assert sum(row.count for row in rows) == 6_000
+
+
+def test_facts_of_a_boot_are_said_once() -> None:
+    coalescer = Coalescer("kmsg")
+    texts = [f"NVRM: GPU at PCI:0000:{bus:02x}:00: GPU-0f5e2a10-7c44-4b1d-9a63-5e2f8c01d7{bus:02x}" for bus in (1, 2)]
+    rows: list[Any] = []
+    for second in range(100):
+        rows += coalescer.take(LogLine(text, second, second * 5_000, "kernel") for text in texts)
+    again = Coalescer("kmsg", coalescer.saved())
+    rows += again.take([LogLine(texts[0], 9, 10**6, "kernel")]) + again.flush()
+    assert [(row.pci, row.count) for row in rows] == [("0000:01:00.0", 1), ("0000:02:00.0", 1)]
+
+
+def test_details_are_whole_json_however_long() -> None:
+    fields = {f"name{n}": '"' * 300 for n in range(20)}
+    text = details(fields)
+    assert len(text) <= MAX_TEXT
+    assert set(json.loads(text)) < set(fields)

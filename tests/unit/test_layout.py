@@ -26,7 +26,8 @@ ARROWS = {
     "dashboards": {"clusterctl.schema", "clusterctl.analytics"},
 }
 ONLY_IMPORTER = {
-    "pynvml": "agent/nvml.py", "kafka": "clusterctl/bus/kafka.py", "clickhouse_driver": "clusterctl/store/driver.py",
+    "pynvml": "agent/nvml/library.py", "prometheus_client": "agent/metrics.py",
+    "kafka": "clusterctl/bus/kafka.py", "clickhouse_driver": "clusterctl/store/driver.py",
     "chdb": "clusterctl/store/embedded.py", "rich": "clusterctl/terminal.py", "grafana_client": "dashboards/grafana.py",
 }  # fmt: skip
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
@@ -99,13 +100,14 @@ def test_files_and_functions_stay_small() -> None:
 
 
 def test_no_broad_handlers() -> None:
-    """`except Exception` and bare `except` hide faults; the agent's thread guard, which re-raises them, is the one place."""
+    """`except Exception` and bare `except` hide faults; a thread that hands its failure to another may have one."""
+    handing_on = {"agent/main.py", "agent/nvml/lanes.py", "clusterctl/commands/common.py"}
     for path in sources():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ExceptHandler):
                 names = {ast.unparse(node.type)} if node.type else {"bare"}
                 broad = names & {"bare", "Exception", "BaseException"}
-                allowed = str(path.relative_to(ROOT)) in {"agent/main.py", "clusterctl/commands/common.py"}
+                allowed = str(path.relative_to(ROOT)) in handing_on
                 assert not broad or allowed, f"{path}:{node.lineno}"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clusterctl.agent.nvml_bits import normal_pci
+from clusterctl.agent.nvml.values import normal_pci
 from clusterctl.agent.probes.host import HostProbe
 from clusterctl.agent.probes.net import ports
 from clusterctl.agent.probes.pci import nvidia_gpus

@@ -150,11 +150,11 @@ def test_two_threads_do_not_swap_the_workers_answers(monkeypatch: Any) -> None:
     worker = GpuWorker(SystemClock(), 5.0)
     busy = threading.Lock()
 
-    def ask(name: str) -> dict[str, Any]:
+    def ask(request: list[Any]) -> dict[str, Any]:
         assert busy.acquire(blocking=False), "two questions at once on one pipe"
         time.sleep(0.01)
         busy.release()
-        return {"samples": [], "events": [], "lost": [], "gpus": []}
+        return {"gpus": [], "events": [], "driver_events": [], "stuck": {}, "opening": 0, "system": {}}
 
     monkeypatch.setattr(worker, "_ask", ask)
     failures: list[BaseException] = []

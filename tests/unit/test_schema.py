@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from clusterctl.schema import SATURATING, SCHEMA_VERSION, TABLES, Lane, Table
+from clusterctl.schema import (
+    NIC_LINK_SAMPLE,
+    NIC_SAMPLE,
+    SATURATING,
+    SATURATING_SLOW,
+    SCHEMA_VERSION,
+    TABLES,
+    Lane,
+    Table,
+)
 from clusterctl.schema.field import Kind
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "analytics" / "sql" / "migrations"
@@ -43,8 +52,8 @@ def test_rows_of_one_key_meet_in_one_partition(table: Table) -> None:
 @each_table
 def test_readings_are_nullable(table: Table) -> None:
     if table.lane is Lane.SAMPLES:
-        first = {"ts", "gpu_uuid", "gpu_index", "pci", "port", "link_layer", "period_ms"}
-        assert {field.name for field in table.fields if not field.nullable} <= first
+        names = {"gpu_index", "pci", "link_layer", "period_ms", "mig_uuid", "device", "fstype", "count"}
+        assert {field.name for field in table.fields if not field.nullable} <= names | set(table.key)
 
 
 @each_table
@@ -54,9 +63,23 @@ def test_every_field_is_explained(table: Table) -> None:
         assert field.kind is not Kind.COUNTER or field.type.clickhouse == "UInt64"
 
 
-def test_saturating_counters_are_columns() -> None:
-    nic = next(table for table in TABLES if table.name == "nic_sample")
-    assert set(SATURATING) <= {field.name for field in nic.fields}
+@pytest.mark.parametrize(("table", "saturating"), [(NIC_SAMPLE, SATURATING), (NIC_LINK_SAMPLE, SATURATING_SLOW)])
+def test_saturating_counters_are_columns_of_the_table_that_has_their_mask(
+    table: Table, saturating: dict[str, int]
+) -> None:
+    assert {*saturating, "saturated_mask"} <= {field.name for field in table.fields}
+
+
+def test_a_counter_of_a_port_is_read_at_one_cadence_only() -> None:
+    shared = {field.name for field in NIC_SAMPLE.fields} & {field.name for field in NIC_LINK_SAMPLE.fields}
+    assert shared == {"ts", "port", "pci", "saturated_mask"}
+
+
+def test_bits_of_the_mask_that_version_1_wrote_still_mean_the_same() -> None:
+    assert list(SATURATING) == [
+        "symbol_error", "link_error_recovery", "link_downed", "port_rcv_errors", "port_xmit_discards",
+        "local_link_integrity_errors", "excessive_buffer_overrun_errors",
+    ]  # fmt: skip
 
 
 def test_migrations_are_frozen() -> None:
@@ -66,3 +89,9 @@ def test_migrations_are_frozen() -> None:
     )
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in MIGRATIONS.glob("*.sql")}
     assert found == listed, "a migration that was released never changes: write a new one"
+
+
+def test_every_table_of_the_samples_stream_is_looked_at_for_lost_batches() -> None:
+    sql = (MIGRATIONS.parent / "reports" / "batches_lost.sql").read_text()
+    for table in TABLES:
+        assert (f"FROM {table.name}\n" in sql) == (table.lane is Lane.SAMPLES), table.name

@@ -12,6 +12,33 @@ FROM (
     UNION ALL
     SELECT host, boot_id, seq, 'samples' AS lane FROM gpu_sample
     WHERE cluster = {cluster:String} AND ts >= {since:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')}
+    UNION ALL
+    SELECT host, boot_id, seq, 'samples' AS lane FROM gpu_link_sample
+    WHERE cluster = {cluster:String} AND ts >= {since:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')}
+    UNION ALL
+    SELECT host, boot_id, seq, 'samples' AS lane FROM gpu_health
+    WHERE cluster = {cluster:String} AND ts >= {since:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')}
+    UNION ALL
+    SELECT host, boot_id, seq, 'samples' AS lane FROM nvlink_sample
+    WHERE cluster = {cluster:String} AND ts >= {since:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')}
+    UNION ALL
+    SELECT host, boot_id, seq, 'samples' AS lane FROM mig_sample
+    WHERE cluster = {cluster:String} AND ts >= {since:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')}
+    UNION ALL
+    SELECT host, boot_id, seq, 'samples' AS lane FROM nic_link_sample
+    WHERE cluster = {cluster:String} AND ts >= {since:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')}
+    UNION ALL
+    SELECT host, boot_id, seq, 'samples' AS lane FROM nic_health
+    WHERE cluster = {cluster:String} AND ts >= {since:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')}
+    UNION ALL
+    SELECT host, boot_id, seq, 'samples' AS lane FROM disk_sample
+    WHERE cluster = {cluster:String} AND ts >= {since:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')}
+    UNION ALL
+    SELECT host, boot_id, seq, 'samples' AS lane FROM filesystem_sample
+    WHERE cluster = {cluster:String} AND ts >= {since:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')}
+    UNION ALL
+    SELECT host, boot_id, seq, 'samples' AS lane FROM job_mark
+    WHERE cluster = {cluster:String} AND ts >= {since:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')}
   )
   GROUP BY host, boot_id, lane
 )

@@ -53,7 +53,9 @@ class ControlSocket:
         waiting = select.poll()
         waiting.register(self._socket, select.POLLIN)
         while not stop.is_set():
-            if not waiting.poll(LOOK_EVERY_S * 1_000) or not self._room.acquire(blocking=False):
+            if not waiting.poll(LOOK_EVERY_S * 1_000):
+                continue
+            if not self._room.acquire(timeout=LOOK_EVERY_S):  # the kernel keeps the order until there is room
                 continue
             try:
                 connection, _ = self._socket.accept()

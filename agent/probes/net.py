@@ -121,12 +121,3 @@ def _names(directory: Path) -> tuple[str, ...]:
         return tuple(sorted(os.listdir(directory)))
     except (FileNotFoundError, NotADirectoryError):
         return ()
-
-
-def ports(sysfs: Path, ts: int) -> list[msgspec.Struct]:
-    """A row for each port, read once."""
-    probe = NetProbe(sysfs)
-    try:
-        return probe.sample(ts)
-    finally:
-        probe.close()

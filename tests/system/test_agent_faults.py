@@ -30,7 +30,6 @@ from tests.support.servers import KafkaServer
 
 PERIOD_S = 0.2
 OUTAGE_S = 120.0
-needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from clusterctl.agent.nvml.values import normal_pci
 from clusterctl.agent.probes.host import HostProbe
-from clusterctl.agent.probes.net import ports
+from clusterctl.agent.probes.net import NetProbe
 from clusterctl.agent.probes.pci import nvidia_gpus
 from clusterctl.schema import SATURATING
 
@@ -40,7 +40,7 @@ INFINIBAND = {
 
 
 def by_port(root: Path) -> dict[str, Any]:
-    return {row.port: row for row in ports(root, 1)}  # type: ignore[attr-defined]
+    return {row.port: row for row in NetProbe(root).sample(1)}  # type: ignore[attr-defined]
 
 
 def test_ethernet_ports(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_roce_is_told_from_infiniband(tmp_path: Path) -> None:
 
 
 def test_nothing_there_is_nothing_seen(tmp_path: Path) -> None:
-    assert ports(tmp_path, 1) == []
+    assert NetProbe(tmp_path).sample(1) == []
     assert nvidia_gpus(tmp_path) == []
 
 

@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TEST_JOBS ?= 2
 
-.PHONY: demo test lint docs bench fuzz clean
+.PHONY: demo test lint docs bench fuzz chaos clean
 
 demo: $(STAMP)
 	@$(BIN)/clusterctl demo
@@ -14,7 +15,7 @@ test: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(TEST_JOBS) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check --fix .
@@ -26,6 +27,13 @@ docs: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
+
+SEEDS ?= 200
+START ?= 1
+JOBS ?= 2
+
+chaos: $(STAMP)
+	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --start $(START) --jobs $(JOBS)
 
 # an environment of its own: atheris is not there for every Python, and then the plain fuzzer runs alone
 FUZZ_VENV := .venv-fuzz
@@ -53,4 +61,4 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) $(FUZZ_VENV) fuzz-crashes fuzz-corpus demo-data .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(FUZZ_VENV) chaos-logs fuzz-crashes fuzz-corpus demo-data .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -40,8 +40,7 @@ class Ledger:
             return
         now_ms = self._clock.now_ms()
         down_ms = now_ms - before.last_tick_ms
-        missed = max(0, down_ms // self._ticker.period_ms - 1)
-        self._ticker.owe(missed)
+        missed = self._ticker.owe_since(before.last_tick_ms)
         if before.minute_ms and now_ms >= before.minute_ms:
             rows = self._book.resume(
                 before.minute_ms, before.first_tick_ms, before.ticks_done, before.log_records_lost, seen, now_ms

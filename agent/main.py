@@ -88,9 +88,11 @@ class Agent:
         self.ledger = Ledger(StateFile(data / STATE, boot), self.ticker, self.facts, self.clock, self.sink.put)
         self.bus = Bus(config, most=self.ledger.gpus_most)
         self._inventory = InventoryPart(config, self.gpu, self.latest, self.clock, self.sink.put)
+        host = HostPart(config, self._outbox, worker, self._ticks_missed, self.sink.put)
+        self._host_beat = Beat("host", host.tick, self.clock)
         self.beats = [
             Beat(GPU, self._gpu_tick, self.clock),
-            Beat("host", HostPart(config, self._outbox, worker, self.ticker, self.sink.put).tick, self.clock),
+            self._host_beat,
             Beat("net", NetPart(config, self.sink.put).tick, self.clock),
             Beat("files", FilesPart(config, self.sink.put).tick, self.clock, from_level=SLOW),
         ]
@@ -218,6 +220,10 @@ class Agent:
         self.ledger.tick(tick_ms, self.seen, self.log.lost, self.bus.most)
         if level >= MEDIUM:
             self._judge(tick_ms)
+
+    def _ticks_missed(self) -> int:
+        """Grid points without a `host_sample`: passed while a tick was being served, or while the host part was."""
+        return self.ticker.missed + self._host_beat.missed
 
     def _gpu_tick(self, tick_ms: int, level: int) -> None:
         self.gpu.tick(tick_ms, level, self.bus.now)

@@ -1,4 +1,4 @@
-"""/metrics for Prometheus: the latest readings and the agent's own health. The one file that imports prometheus_client.
+"""/metrics for Prometheus: the latest readings and the agent's own health.
 
 A reading that dcgm-exporter has with the same meaning goes under its name; all others under ours, made of table and column.
 Names, help and labels come from the declaration of the tables.
@@ -6,21 +6,21 @@ Names, help and labels come from the declaration of the tables.
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
-from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING, Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import msgspec
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, UnknownMetricFamily
-from prometheus_client.exposition import make_wsgi_app
-from prometheus_client.registry import Collector, CollectorRegistry
 
 from clusterctl.agent.metric_names import DCGM, SHOWN, Dcgm
-from clusterctl.errors import ConfigError
+from clusterctl.prometheus import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+    PageServer,
+    Source,
+    UnknownMetricFamily,
+)
 from clusterctl.schema import GPU_SAMPLE, Table
 from clusterctl.schema.field import Field, Kind
 
@@ -28,94 +28,17 @@ if TYPE_CHECKING:
     from clusterctl.agent.status import Status
 
 DCGM_LABELS = ("gpu", "UUID", "pci_bus_id", "device", "Hostname")
-MAX_PORT = 65_535
 GAUGES = frozenset({"spool_bytes"})
 
 
-class MetricsServer:
-    """Listens until closed; an empty address means not at all. Raises OSError when the address is taken."""
+class MetricsServer(PageServer):
+    """The agent's page: listens until closed; an empty address means not at all. Raises OSError when the address is taken."""
 
     def __init__(self, listen: str, status: Status) -> None:
-        self._server: Any = None
-        self._closing = False
-        if not listen:
-            return
-        host, port = _address(listen)
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(Readings(status))
-        self._server = make_server(host, port, make_wsgi_app(registry), _server_for(host), handler_class=_Silent)
-        self._thread = threading.Thread(target=self._serve, name="metrics", daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        """Nobody wakes up for nothing: the thread sleeps in accept."""
-        while not self._closing:
-            self._server.handle_request()
-
-    @property
-    def port(self) -> int:
-        """Where it listens; 0 when it does not."""
-        return 0 if self._server is None else int(self._server.server_port)
-
-    def close(self) -> None:
-        """Stop listening."""
-        if self._server is None:
-            return
-        self._closing = True
-        with suppress(OSError), socket.create_connection(self._server.server_address[:2], timeout=1.0):
-            pass  # the thread sleeps in accept: somebody has to knock
-        self._thread.join(timeout=2.0)
-        self._server.server_close()
-        self._server = None
+        super().__init__(listen, "agent.metrics_listen", Readings(status))
 
 
-def _address(listen: str) -> tuple[str, int]:
-    """Host and port; raises ConfigError."""
-    host, _, port = listen.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit() and int(port) <= MAX_PORT):
-        raise ConfigError(f"agent.metrics_listen: expected HOST:PORT, got {listen!r}")
-    return host.strip("[]"), int(port)
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    """A scrape a thread, and not many: a client that is slow must not keep the others waiting."""
-
-    daemon_threads = True
-    _room = threading.BoundedSemaphore(4)
-
-    def verify_request(self, request: Any, client_address: Any) -> bool:
-        return self._room.acquire(blocking=False)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._room.release()
-
-    def server_bind(self) -> None:
-        """Without asking a name server who we are, which may be dead."""
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = "localhost", self.server_address[1]
-        self.setup_environ()
-
-
-class _Server6(_Server):
-    address_family = socket.AF_INET6
-
-
-def _server_for(host: str) -> type[_Server]:
-    return _Server6 if ":" in host else _Server
-
-
-class _Silent(WSGIRequestHandler):
-    timeout = 5.0
-    """A client that says nothing is let go after this."""
-
-    def log_message(self, format: str, *args: Any) -> None:
-        return
-
-
-class Readings(Collector):
+class Readings(Source):
     """Collects when scraped; between scrapes it costs nothing."""
 
     def __init__(self, status: Status) -> None:

@@ -18,7 +18,6 @@ from clusterctl.agent.probes.filesystems import FilesystemProbe
 from clusterctl.agent.probes.host import HostProbe
 from clusterctl.agent.probes.net import NetProbe
 from clusterctl.agent.probes.pci import PciGpus
-from clusterctl.agent.schedule import Ticker
 from clusterctl.agent.tiers import MEDIUM, SLOW
 from clusterctl.clock import MS_PER_S
 from clusterctl.config import Config
@@ -54,10 +53,13 @@ class Bus:
 class HostPart:
     """The node itself, its disks, and what the agent costs it."""
 
-    def __init__(self, config: Config, outbox: Outbox, worker: GpuWorker, ticker: Ticker, put: Put) -> None:
+    def __init__(
+        self, config: Config, outbox: Outbox, worker: GpuWorker, ticks_missed: Callable[[], int], put: Put
+    ) -> None:
+        """`ticks_missed` counts every grid point that will have no row of ours, whoever was too late for it."""
         sysfs, procfs = Path(config.agent.sysfs_root), Path(config.agent.procfs_root)
         self._period_ms = int(config.agent.period_s * MS_PER_S)
-        self._outbox, self._worker, self._ticker, self._put = outbox, worker, ticker, put
+        self._outbox, self._worker, self._ticks_missed, self._put = outbox, worker, ticks_missed, put
         self._host = HostProbe(sysfs, procfs)
         self._disks = DiskProbe(procfs, sysfs)
 
@@ -70,7 +72,7 @@ class HostPart:
             **own_cost([os.getpid(), *self._worker.pids], slow=level >= SLOW),
             spool_bytes=self._outbox.size_bytes,
             spool_lost_batches=self._outbox.lost,
-            ticks_missed=self._ticker.missed,
+            ticks_missed=self._ticks_missed(),
         )
         self._put(HOST_SAMPLE, [row])
         if level >= MEDIUM:

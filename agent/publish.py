@@ -10,10 +10,11 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
-from clusterctl.bus import Consumer, Message, Partition, Position, Producer, Record, open_bus, topic_of
+from clusterctl.agent.parcel import Parcel, parcels
+from clusterctl.bus import Consumer, Partition, Position, Producer, open_bus, topic_of
 from clusterctl.bus.spool import SpoolBus
 from clusterctl.clock import Clock
 from clusterctl.config import Config
@@ -79,9 +80,11 @@ class Publisher:
         stuck_after_s: float,
         news: threading.Event | None = None,
         rest_s: float = IDLE_S,
+        packed: Collection[str] = (),
     ) -> None:
         """`news` is set by whoever appends what is urgent. Until then an idle publisher looks every `rest_s`, and sends what
-        has come meanwhile in one go."""
+        has come meanwhile in one go, that of the topics `packed` as packs."""
+        self._packed = packed
         self._news = news
         self._rest_s = rest_s
         self._spool = spool
@@ -90,11 +93,11 @@ class Publisher:
         self._max_in_flight = max_in_flight
         self._stuck_after_s = stuck_after_s
         self._producer: Producer | None = None
-        self._in_flight: dict[tuple[Partition, int], Record] = {}
-        self._waiting: deque[Record] = deque()
+        self._in_flight: dict[tuple[Partition, int], Parcel] = {}
+        self._waiting: deque[Parcel] = deque()
         self._windows: dict[Partition, Window] = {}
         self._committed: dict[Partition, int] = {}
-        self._verdicts: queue.SimpleQueue[tuple[int, Partition, int, BusError | None]] = queue.SimpleQueue()
+        self._verdicts: queue.SimpleQueue[tuple[int, tuple[Partition, int], BusError | None]] = queue.SimpleQueue()
         self._generation = 0
         self._progress_s = clock.monotonic_s()
         self._failures = 0
@@ -130,7 +133,7 @@ class Publisher:
                 self._rest()
             for record in records:
                 self._windows.setdefault(record.partition, Window()).took(record.offset)
-            self._waiting.extend(records)
+            self._waiting.extend(parcels(records, self._packed))
         self._send_waiting()
         self._hear()
         self._watch()
@@ -175,14 +178,13 @@ class Publisher:
                 return
             if not self._in_flight:
                 self._progress_s = self._clock.monotonic_s()
-            record = self._waiting.popleft()
-            self._in_flight[record.partition, record.offset] = record
-            message = Message(record.partition.topic, record.key, record.value, record.headers)
-            producer.send(message, partial(self._verdict, self._generation, record.partition, record.offset))
+            parcel = self._waiting.popleft()
+            self._in_flight[parcel.place] = parcel
+            producer.send(parcel.message, partial(self._verdict, self._generation, parcel.place))
 
-    def _verdict(self, generation: int, partition: Partition, offset: int, error: BusError | None) -> None:
+    def _verdict(self, generation: int, place: tuple[Partition, int], error: BusError | None) -> None:
         """Called by the producer, perhaps on its own thread: only kept, and heard by `step`."""
-        self._verdicts.put((generation, partition, offset, error))
+        self._verdicts.put((generation, place, error))
 
     def _build(self) -> Producer | None:
         try:
@@ -203,22 +205,33 @@ class Publisher:
             idle = False
             self._judge(*verdict)
 
-    def _judge(self, generation: int, partition: Partition, offset: int, error: BusError | None) -> None:
-        record = self._in_flight.pop((partition, offset), None) if generation == self._generation else None
-        if record is None:
+    def _judge(self, generation: int, place: tuple[Partition, int], error: BusError | None) -> None:
+        parcel = self._in_flight.pop(place, None) if generation == self._generation else None
+        if parcel is None:
             return  # of a producer that was given up; its entries were sent again
         if error is None:
-            self.sent += 1
+            self.sent += len(parcel.records)
             self._failures = 0
             self._progress_s = self._clock.monotonic_s()
-            self._windows[partition].settle(offset)
+            self._settle(parcel)
         elif isinstance(error, RecordTooLarge):
-            self.refused += 1
-            log.error("the broker refuses a batch of %d bytes: dropped (%d so far)", len(record.value), self.refused)
-            self._windows[partition].settle(offset)
+            self._too_large(parcel)
         else:  # time, or an operator, can cure it; the spool is bounded and counts what a long wait costs
-            self._waiting = deque(sorted((record, *self._waiting), key=lambda r: (r.partition, r.offset)))
+            self._waiting = deque(sorted((parcel, *self._waiting), key=lambda p: p.place))
             self._back_off(str(error))
+
+    def _too_large(self, parcel: Parcel) -> None:
+        if len(parcel.records) > 1:
+            self._waiting.extendleft(reversed(parcel.apart()))
+            return
+        self.refused += 1
+        size = len(parcel.message.value)
+        log.error("the broker refuses a batch of %d bytes: dropped (%d so far)", size, self.refused)
+        self._settle(parcel)
+
+    def _settle(self, parcel: Parcel) -> None:
+        for record in parcel.records:
+            self._windows[record.partition].settle(record.offset)
 
     def _watch(self) -> None:
         if self._in_flight and self._clock.monotonic_s() - self._progress_s > self._stuck_after_s:
@@ -258,4 +271,5 @@ def from_spool(config: Config, spool: SpoolBus, news: threading.Event, clock: Cl
         stuck_after_s=config.bus.stuck_after_s,
         news=news,
         rest_s=config.bus.samples_every_s,
+        packed=(topic_of(Lane.SAMPLES, config),),
     )

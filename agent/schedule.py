@@ -51,10 +51,12 @@ class Ticker:
         """This grid point is done."""
         self._last, self._missed_before = tick_ms, self.missed
 
-    def owe(self, ticks: int) -> None:
-        """Count what an earlier run left open."""
+    def owe_since(self, tick_ms: int) -> int:
+        """Count the grid points between the last tick of an earlier run and the first of this one; how many."""
+        ticks = max(0, (self._following(self._last) - tick_ms) // self.period_ms - 1)
         self.missed += ticks
         self._missed_before = self.missed
+        return ticks
 
     def _following(self, ms: int) -> int:
         return (ms - self._phase) // self.period_ms * self.period_ms + self.period_ms + self._phase

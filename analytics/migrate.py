@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from clusterctl.analytics.query import SQL, sql_text
 from clusterctl.analytics.stats import garwood
 from clusterctl.errors import SchemaBehind, ServerError
-from clusterctl.schema import POISSON_LIMIT, TABLES
+from clusterctl.schema import POISSON_LIMIT
+from clusterctl.schema.cluster import ClusterDdl, Layout
 from clusterctl.store import Store
 
 LEDGER = """CREATE TABLE IF NOT EXISTS schema_migration (
@@ -69,9 +70,28 @@ def applied(store: Store) -> dict[int, str]:
     return {int(number): str(sha256) for number, sha256 in rows}
 
 
-def migrate(store: Store) -> list[str]:
+def ddl_of(layout: Layout | None) -> ClusterDdl | None:
+    """How statements are rewritten for a cluster; None on a single server, where they run as they are."""
+    if layout is None:
+        return None
+    return ClusterDdl(layout, [LEDGER, *(statement for step in migrations() for statement in step.statements)])
+
+
+def script(layout: Layout | None = None) -> list[str]:
+    """Every statement of a migration from nothing, in order, as it would be run."""
+    ddl = ddl_of(layout)
+    written = [LEDGER, *(statement for step in migrations() for statement in step.statements), *views()]
+    if ddl is None:
+        return written
+    return [ddl.database(), *(each for statement in written for each in ddl.rewritten(statement))]
+
+
+def migrate(store: Store, layout: Layout | None = None) -> list[str]:
     """Apply what is missing; the names of the migrations applied. Raises SchemaBehind if history was rewritten."""
-    store.execute(LEDGER)
+    ddl = ddl_of(layout)
+    if ddl is not None:
+        store.execute(ddl.database())
+    _run(store, ddl, LEDGER)
     known = applied(store)
     done = []
     for step in migrations():
@@ -83,13 +103,18 @@ def migrate(store: Store) -> list[str]:
                 )
             continue
         for statement in step.statements:
-            store.execute(statement)
+            _run(store, ddl, statement)
         store.insert("schema_migration", {"number": [step.number], "name": [step.name], "sha256": [step.sha256]})
         done.append(step.name)
     for statement in views():
-        store.execute(statement)
+        _run(store, ddl, statement)
     _fill_poisson_limits(store)
     return done
+
+
+def _run(store: Store, ddl: ClusterDdl | None, statement: str) -> None:
+    for each in [statement] if ddl is None else ddl.rewritten(statement):
+        store.execute(each)
 
 
 def require_current(store: Store) -> None:
@@ -98,26 +123,6 @@ def require_current(store: Store) -> None:
     missing = [step.name for step in migrations() if step.number not in known]
     if missing:
         raise SchemaBehind(f"the database lacks {', '.join(missing)}", hint="run: clusterctl migrate")
-
-
-def drift(store: Store) -> list[str]:
-    """Where the database differs from the declaration, a line each."""
-    rows = store.query(
-        "SELECT table, name, type FROM system.columns WHERE database = currentDatabase() ORDER BY table, position"
-    ).rows
-    found: dict[str, dict[str, str]] = {}
-    for table, name, kind in rows:
-        found.setdefault(table, {})[name] = kind
-    lines = []
-    for table in TABLES:
-        have, want = found.get(table.name, {}), table.described()
-        lines += [
-            f"{table.name}.{name}: declared {kind}, found {have.get(name, 'nothing')}"
-            for name, kind in want.items()
-            if have.get(name) != kind
-        ]
-        lines += [f"{table.name}.{name}: not declared" for name in have if name not in want]
-    return lines
 
 
 def _fill_poisson_limits(store: Store) -> None:

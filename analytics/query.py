@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Generic, TypeVar
 
 from clusterctl.errors import StoreError
-from clusterctl.store import Param, Store
+from clusterctl.store import Param, Reader
 
 Row = TypeVar("Row")
 _PARAMETER = re.compile(r"\{(\w+):([^}]+)\}")
@@ -45,14 +45,14 @@ class Query(Generic[Row]):
         """Name and ClickHouse type of each parameter."""
         return dict(_PARAMETER.findall(self.text))
 
-    def run(self, store: Store, **params: Param) -> list[Row]:
+    def run(self, store: Reader, **params: Param) -> list[Row]:
         """The rows. A column that the dataclass does not expect is an error, never dropped."""
         result = store.query(self.text, params)
         if result.names != self.fields:
             raise StoreError(f"{self.path}: columns {result.names} do not match {self.row.__name__} {self.fields}")
         return [self.row(*values) for values in result.rows]
 
-    def one(self, store: Store, **params: Param) -> Row:
+    def one(self, store: Reader, **params: Param) -> Row:
         """The only row."""
         rows = self.run(store, **params)
         if len(rows) != 1:

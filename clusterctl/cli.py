@@ -15,11 +15,14 @@ from clusterctl.commands import (
     configuration,
     dashboards,
     demo,
+    doctor,
     importing,
     kmsg,
     mark,
     migrate,
     report,
+    rollup,
+    simulate,
     topics,
     up,
     xid,
@@ -36,12 +39,13 @@ app = typer.Typer(
     help="Faults per 1000 GPU-days, with their uncertainty and blind spots, from your own telemetry.",
     epilog="Exit codes: 0 clean, 1 findings, 2 could not tell.",
 )
-for module in (agent, mark, xid, kmsg, topics, importing, dashboards, configuration):
+for module in (agent, mark, xid, kmsg, topics, simulate, importing, dashboards, configuration, collect):
     app.add_typer(module.app, name=module.NAME)
-app.command("collect", short_help="Store what agents send, exactly once.")(collect.collect)
 app.command("migrate", short_help="Create or update tables and views.")(migrate.migrate)
 app.command("analyze")(analyze.analyze)
+app.command("rollup", short_help="Compute what is due of closed hours and days.")(rollup.rollup)
 app.command("report", short_help="Fault rates with interval, exposure, coverage, verdict.")(report.report)
+app.command("doctor", short_help="Is the pipeline in order, and what to do.")(doctor.doctor)
 app.command("up", short_help="Run everything on this machine.")(up.up)
 app.command("demo", short_help="This machine and a published fleet, in one report.")(demo.demo)
 

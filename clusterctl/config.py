@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clusterctl.checks_config import ChecksConfig as ChecksConfig
+from clusterctl.doctor_config import DoctorConfig as DoctorConfig
 from clusterctl.errors import ConfigError
 from clusterctl.knob import knob
 
@@ -123,6 +124,28 @@ class StoreConfig:
     database: str = knob("clusterctl", "Database; migrate creates it.")
     secure: bool = knob(False, "Use TLS.")
     timeout_s: float = knob(30.0, "Connect and reply timeout, seconds.", least=1)
+    cluster: str = knob("", "Cluster, as the servers' remote_servers name it; empty: a single server.")
+    shards: str = knob(
+        "",
+        "Servers that collectors write to: shards by ';', the replicas of one by ',', each host or host:port, in the order "
+        "of remote_servers. Example: ch1a,ch1b;ch2a,ch2b.",
+    )
+    keeper_path: str = knob(
+        "/clickhouse/tables/{shard}/{database}/{table}", "Where Keeper keeps a table; the servers fill in the macros."
+    )
+    replica: str = knob("{replica}", "A replica's name in Keeper, unique in its shard.")
+    report_timeout_s: float = knob(60.0, "A query of a report or dashboard ends after this long, seconds.", least=1)
+    report_memory_bytes: int = knob(
+        4_294_967_296, "A query of a report or dashboard may take this much of the engine's memory.", least=16_777_216
+    )
+    raw_days: int = knob(
+        30, "Samples are kept this long, days; rollups for ever. More than collector.late_bound_h.", least=8
+    )
+    hot_days: int = knob(7, "With a storage policy, samples move to its cold volume after this long, days.", least=1)
+    storage_policy: str = knob(
+        "", "Storage policy of the server for samples, with a cold volume; empty: the server's default, no tiers."
+    )
+    cold_volume: str = knob("cold", "Volume of that policy that old samples move to.")
 
 
 @dataclass(frozen=True)
@@ -133,6 +156,12 @@ class CollectorConfig:
     block_bytes: int = knob(33_554_432, "Cut a block at this many bytes of messages.", least=1)
     samples_age_s: float = knob(5.0, "Cut a block of samples at this age, seconds.", least=0.01)
     events_age_s: float = knob(1.0, "Cut a block of events at this age, seconds.", least=0.01)
+    writers: int = knob(2, "Blocks that are stored at once, each over a connection of its own.", least=1, most=64)
+    hold_bytes: int = knob(
+        134_217_728,
+        "Fetch nothing more while messages of this many bytes wait for the store: the bound of the collector's memory.",
+        least=1_048_576,
+    )
     late_bound_h: float = knob(
         168.0, "Rows older than this against the broker's clock are dead letters, hours.", least=0.1
     )
@@ -140,6 +169,7 @@ class CollectorConfig:
     dead_share: float = knob(0.01, "Stop when more than this share of a minute's records are dead letters.", least=0)
     dead_floor: int = knob(100, "Dead letters that any minute may have, however few its records.", least=0)
     dead_in_a_row: int = knob(1000, "Stop after more than this many dead letters in a row.", least=1)
+    metrics_listen: str = knob("127.0.0.1:9478", "Where Prometheus may scrape /metrics; empty means nowhere.")
 
 
 @dataclass(frozen=True)
@@ -150,6 +180,10 @@ class AnalyticsConfig:
     episode_gap_s: float = knob(5.0, "Signals of one device and code join an episode up to this gap.", least=0)
     incident_quiet_h: float = knob(24.0, "An incident closes after this long without a signal.", least=0.01)
     refresh_period_s: float = knob(10.0, "How often `clusterctl up` recomputes incidents.", least=0.1)
+    rollup_period_s: float = knob(300.0, "How often hours and days are rolled up, seconds.", least=1)
+    late_bound_min: float = knob(
+        15.0, "An hour or day is rolled up this long after its end, minutes, and again when rows come later.", least=0
+    )
     catalog_overrides: str = knob("", "TOML file in which the site judges Xids itself (docs/catalog.md); empty: none.")
     min_coverage: float = knob(0.95, "Below this share of observed node-minutes no verdict is given.", least=0)
 
@@ -175,6 +209,7 @@ class Config:
     store: StoreConfig = field(default_factory=StoreConfig)
     collector: CollectorConfig = field(default_factory=CollectorConfig)
     analytics: AnalyticsConfig = field(default_factory=AnalyticsConfig)
+    doctor: DoctorConfig = field(default_factory=DoctorConfig)
     grafana: GrafanaConfig = field(default_factory=GrafanaConfig)
 
 

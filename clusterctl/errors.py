@@ -12,6 +12,7 @@ ClusterctlError               has `hint`: what to do next
 ├── StoreError
 │   ├── StoreUnavailable      socket, time-out, end of stream: time can cure it
 │   ├── ServerError           the engine refused; `code` is ClickHouse's
+│   ├── QueryTooDear          a report's query would cost more than it may
 │   ├── Unencodable           a value does not fit its column
 │   ├── StoreLocked           another process owns the data directory and does not answer
 │   └── SchemaBehind          the database is not what this version declares
@@ -76,6 +77,10 @@ class ServerError(StoreError):
         super().__init__(f"ClickHouse error {code}: {text}")
         self.code = code
         self.text = text
+
+
+class QueryTooDear(StoreError):
+    """A read that reached its bound of time, memory or rows, or tried to write."""
 
 
 class Unencodable(StoreError):

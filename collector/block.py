@@ -5,16 +5,14 @@ All tables of a partition are cut at the same offsets, because a partition has o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any
-
-import msgspec
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from clusterctl.bus import Partition, Record
+from clusterctl.collector.assemble import columns_of
 from clusterctl.collector.decode import Item
 from clusterctl.schema import Table
+from clusterctl.store.columnar import Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,71 +34,56 @@ class Block:
     dead: tuple[Dead, ...] = ()
     bus: str = ""
     """Which bus the offsets belong to: another one has the same numbers."""
+    stored: Mapping[str, int] = field(default_factory=dict)
+    """Tables that were stored with a block that this one is a part of, under that one's token, and the end of that one."""
 
     def tables(self) -> list[Table]:
-        """Tables that it has rows for, in a fixed order."""
-        return sorted({item.table.name: item.table for item in self.items if item.rows}.values(), key=lambda t: t.name)
+        """Tables that it has rows to store for, in a fixed order."""
+        found = {item.table.name: item.table for item in self.items if item.table.name not in self.stored}
+        return sorted(found.values(), key=lambda t: t.name)
 
     def token(self, table: Table) -> str:
         """Made of offsets alone: the same token with other rows cannot be built."""
         return f"{table.name}:{self.partition.topic}:{self.bus}:{self.partition.number}:{self.begin}-{self.end}"
 
-    def columns(self, table: Table) -> dict[str, list[Any]]:
-        """Fresh lists by column name on each call, since a driver may edit what it is given."""
-        items = [item for item in self.items if item.table.name == table.name]
-        counts = [len(item.rows) for item in items]
-        rows = [msgspec.structs.astuple(row) for item in items for row in item.rows]
+    def columns(self, table: Table, hosts: frozenset[str] | None = None) -> dict[str, Column]:
+        """The rows of one table, of these hosts or of all, in columns by name. Raises Unencodable."""
+        items = [item for item in self.items if item.table is table and (hosts is None or item.pack.host in hosts)]
+        return columns_of(table, items, self.partition.number)
 
-        def spread(values: Sequence[Any]) -> list[Any]:
-            return list(chain.from_iterable([value] * count for value, count in zip(values, counts, strict=True)))
+    def hosts(self, table: Table) -> set[str]:
+        """Hosts that it has rows of a table for."""
+        return {item.pack.host for item in self.items if item.table is table}
 
-        columns: dict[str, list[Any]] = {
-            "cluster": spread([item.batch.cluster for item in items]),
-            "host": spread([item.batch.host for item in items]),
-            "boot_id": spread([item.batch.boot_id for item in items]),
-            "seq": spread([item.batch.seq for item in items]),
-        }
-        columns.update(
-            {field.name: list(values) for field, values in zip(table.fields, zip(*rows, strict=True), strict=True)}
-        )
-        columns["schema_version"] = spread([item.batch.schema for item in items])
-        columns["bus_partition"] = [self.partition.number] * len(rows)
-        columns["bus_offset"] = spread([item.offset for item in items])
-        return columns
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of its messages."""
+        return sum(item.size_bytes for item in self.items) + sum(dead.record.size_bytes for dead in self.dead)
 
     def row_count(self) -> int:
         """Rows of all tables."""
-        return sum(len(item.rows) for item in self.items)
+        return sum(item.rows for item in self.items)
 
-    def halves(self) -> list[Block]:
-        """Two blocks that meet in the middle; a block of one item cannot be halved and gives itself."""
+    def halves(self, stored: Iterable[str] = ()) -> list[Block]:
+        """Two blocks that meet in the middle, without the tables that are `stored` already; a block of one item cannot be
+        halved and gives itself."""
+        done = {**dict.fromkeys(stored, self.end), **self.stored}
         if len(self.items) < 2:
-            return [self]
+            return [replace(self, stored=done)]
         middle = len(self.items) // 2
         border = self.items[middle].offset
+        before = tuple(dead for dead in self.dead if dead.record.offset < border)
+        after = tuple(dead for dead in self.dead if dead.record.offset >= border)
         return [
-            Block(
-                self.partition,
-                self.begin,
-                border,
-                self.items[:middle],
-                tuple(dead for dead in self.dead if dead.record.offset < border),
-                self.bus,
-            ),
-            Block(
-                self.partition,
-                border,
-                self.end,
-                self.items[middle:],
-                tuple(dead for dead in self.dead if dead.record.offset >= border),
-                self.bus,
-            ),
+            replace(self, end=border, items=self.items[:middle], dead=before, stored=done),
+            replace(self, begin=border, items=self.items[middle:], dead=after, stored=done),
         ]
 
     def all_dead(self, reason: str) -> Block:
         """The same range, with every item a dead letter."""
-        more = tuple(Dead(item.record, reason) for item in self.items)
-        return Block(self.partition, self.begin, self.end, (), self.dead + more, self.bus)
+        known = {dead.record.offset for dead in self.dead}  # of some rows only, until now
+        more = tuple(Dead(item.record, reason) for item in self.items if item.offset not in known)
+        return replace(self, items=(), dead=self.dead + more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +105,9 @@ class BlockBuilder:
     begin: int | None
     forced_end: int | None = None
     bus: str = ""
+    stored: Mapping[str, int] = field(default_factory=dict)
+    """Tables whose rows are stored already, each up to an offset: what a block that was halved has left behind. No block
+    lies across one of those offsets."""
     _items: list[Item] = field(default_factory=list)
     _dead: list[Dead] = field(default_factory=list)
     _end: int = 0
@@ -134,43 +120,65 @@ class BlockBuilder:
         if self.begin is None:
             self.begin = record.offset
         if self.empty():
+            self.stored = _beyond(self.stored, record.offset)
+        if self.empty():
             self._since_s = now_s
         self._end = record.offset + 1
-        self._bytes += len(record.value)
         if dead is not None:
             self._dead.append(dead)
+            self._bytes += record.size_bytes
         if item is not None:
             self._items.append(item)
-            self._rows += len(item.rows)
+            self._bytes += item.size_bytes
+            self._rows += item.rows
 
     def stale(self, record: Record) -> bool:
-        """Settled already, or not for this block's range."""
-        return self.begin is not None and record.offset < self.begin
+        """Settled or collected already."""
+        return self.begin is not None and record.offset < max(self.begin, self._end)
+
+    def expected(self) -> int | None:
+        """The offset that should come next; None in a new group, where it may be any."""
+        return None if self.begin is None else max(self.begin, self._end)
 
     def closes_before(self, record: Record) -> bool:
-        """The promised range ends before this record: cut first. Offsets have holes, so its last one may never come."""
-        return self.forced_end is not None and record.offset >= self.forced_end
+        """The promised range, or what is stored of a table, ends before this record: cut first. Offsets may have holes, so
+        its last one may never come."""
+        if self.forced_end is not None:
+            return record.offset >= self.forced_end
+        return not self.empty() and record.offset >= min(self.stored.values(), default=record.offset + 1)
 
     def empty(self) -> bool:
         return not self._items and not self._dead
 
-    def due(self, now_s: float) -> bool:
-        """Full, old enough, or exactly what was promised."""
+    @property
+    def held_bytes(self) -> int:
+        """Messages collected so far."""
+        return self._bytes
+
+    def full(self) -> bool:
+        """At its limit, or exactly what was promised."""
         if self.forced_end is not None:
             return self._end >= self.forced_end
-        if self.empty():
-            return False
-        return (
-            self._rows >= self.limits.rows
-            or self._bytes >= self.limits.bytes
-            or now_s - self._since_s >= self.limits.age_s
-        )
+        if self.stored and not self.empty() and self._end >= min(self.stored.values()):
+            return True
+        return self._rows >= self.limits.rows or self._bytes >= self.limits.bytes
+
+    def due(self, now_s: float) -> bool:
+        """Full, or old enough."""
+        if self.forced_end is not None or self.empty():
+            return self.full()
+        return self.full() or now_s - self._since_s >= self.limits.age_s
 
     def cut(self) -> Block:
         """What has been collected, as a block; the builder begins anew after it."""
         end = self.forced_end if self.forced_end is not None else self._end
         begin = self.begin if self.begin is not None else end
-        block = Block(self.partition, begin, end, tuple(self._items), tuple(self._dead), self.bus)
-        self.begin, self.forced_end = end, None
+        block = Block(self.partition, begin, end, tuple(self._items), tuple(self._dead), self.bus, self.stored)
+        self.begin, self.forced_end, self.stored = end, None, _beyond(self.stored, end)
         self._items, self._dead, self._rows, self._bytes = [], [], 0, 0
         return block
+
+
+def _beyond(stored: Mapping[str, int], offset: int) -> dict[str, int]:
+    """What is still stored ahead of an offset."""
+    return {table: until for table, until in stored.items() if until > offset}

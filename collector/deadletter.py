@@ -1,4 +1,4 @@
-"""Dead letters: the original bytes with where they came from and why, and a limit beyond which the fault is likely ours."""
+"""Dead letters: the original bytes with where they came from and why."""
 
 from __future__ import annotations
 
@@ -7,53 +7,16 @@ from collections.abc import Sequence
 
 import clusterctl
 from clusterctl.bus import Message, Producer
-from clusterctl.clock import Clock
 from clusterctl.collector.block import Dead
-from clusterctl.errors import BusError, BusUnavailable, QuotaExceeded
+from clusterctl.errors import BusError, BusUnavailable
 
 ACK_TIMEOUT_S = 30.0
-MINUTE_S = 60.0
 MAX_VALUE = 900_000
-"""A dead letter must fit the topic with its headers; nothing of ours is that large."""
-
-
-class Quota:
-    """Stops the collector when a share of a minute's records, or a run of them, are dead letters."""
-
-    def __init__(self, clock: Clock, share: float, floor: int, in_a_row: int) -> None:
-        self._clock = clock
-        self._share = share
-        self._floor = floor
-        self._in_a_row = in_a_row
-        self._minute_s = clock.monotonic_s()
-        self._records = self._dead = self._run = 0
-
-    def good(self) -> None:
-        """A record became rows."""
-        self._turn()
-        self._records += 1
-        self._run = 0
-
-    def bad(self, reason: str) -> None:
-        """A record became a dead letter. Raises QuotaExceeded when it is one too many."""
-        self._turn()
-        self._records += 1
-        self._dead += 1
-        self._run += 1
-        if self._run > self._in_a_row:
-            raise QuotaExceeded(f"{self._run} dead letters in a row, the last: {reason}", hint=_HINT)
-        if self._dead > max(self._floor, self._share * self._records):
-            raise QuotaExceeded(
-                f"{self._dead} of {self._records} records of a minute are dead letters, the last: {reason}", hint=_HINT
-            )
-
-    def _turn(self) -> None:
-        now_s = self._clock.monotonic_s()
-        if now_s - self._minute_s >= MINUTE_S:
-            self._minute_s, self._records, self._dead = now_s, 0, 0
-
-
-_HINT = "stopping is safer than draining the topic: is this collector older than the agents?"
+MAX_KEY, MAX_HEADERS, MAX_HEADER = 1_024, 16, 1_024
+"""Agents send a host's name and one short header; what a stranger put beside them is cut."""
+"""A dead letter must fit the topic with its headers; nothing of ours is that large. A longer one is cut, and says so."""
+OWN_HEADERS = ("topic", "partition", "offset", "reason", "code_version", "bytes")
+"""What a letter says of itself, before the headers of the original."""
 
 
 class DeadLetters:
@@ -67,32 +30,44 @@ class DeadLetters:
         """Deliver them; acknowledged when it returns. Raises BusUnavailable if that takes too long.
 
         At least once: after a crash a letter may come again, with the same topic, partition and offset in its headers."""
-        errors: list[BusError] = []
-        left = threading.Semaphore(0)
+        deliver(
+            self._producer,
+            [
+                Message(self._topic, letter.record.key[:MAX_KEY], letter.record.value[:MAX_VALUE], _headers(letter))
+                for letter in letters
+            ],
+        )
 
-        def done(error: BusError | None) -> None:
-            if error is not None:
-                errors.append(error)
-            left.release()
 
-        for letter in letters:
-            self._producer.send(
-                Message(self._topic, letter.record.key, letter.record.value[:MAX_VALUE], _headers(letter)), done
-            )
-        for _ in letters:
-            if not left.acquire(timeout=ACK_TIMEOUT_S):
-                raise BusUnavailable(f"{self._topic}: no acknowledgement within {ACK_TIMEOUT_S:.0f} s")
-        if errors:
-            raise errors[0]
+def deliver(producer: Producer, messages: Sequence[Message]) -> None:
+    """Send them; acknowledged when it returns. Raises BusUnavailable if that takes too long, else the first refusal."""
+    errors: list[BusError] = []
+    left = threading.Semaphore(0)
+
+    def done(error: BusError | None) -> None:
+        if error is not None:
+            errors.append(error)
+        left.release()
+
+    for message in messages:
+        producer.send(message, done)
+    for _ in messages:
+        if not left.acquire(timeout=ACK_TIMEOUT_S):
+            raise BusUnavailable(f"{messages[0].topic}: no acknowledgement within {ACK_TIMEOUT_S:.0f} s")
+    if errors:
+        raise errors[0]
 
 
 def _headers(letter: Dead) -> tuple[tuple[str, bytes], ...]:
     record = letter.record
-    return (
-        ("topic", record.partition.topic.encode()),
-        ("partition", str(record.partition.number).encode()),
-        ("offset", str(record.offset).encode()),
-        ("reason", letter.reason[:1_000].encode("utf-8", errors="replace")),
-        ("code_version", clusterctl.__version__.encode()),
-        *record.headers,
+    own = (
+        record.partition.topic,
+        str(record.partition.number),
+        str(record.offset),
+        letter.reason[:1_000],
+        clusterctl.__version__,
+        str(len(record.value)),
     )
+    named = zip(OWN_HEADERS, (value.encode("utf-8", errors="replace") for value in own), strict=True)
+    kept = ((name[:MAX_HEADER], value[:MAX_HEADER]) for name, value in record.headers[:MAX_HEADERS])
+    return (*named, *kept)

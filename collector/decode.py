@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
-from clusterctl import wire
+from clusterctl import packs, wire
 from clusterctl.bus import Record
 from clusterctl.errors import DecodeError
+from clusterctl.packs import Pack, Shape
 from clusterctl.schema import Table
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One record's rows."""
+class Item(NamedTuple):
+    """One record's rows, in columns."""
 
     offset: int
     record: Record
-    table: Table
-    batch: wire.Batch
-    rows: list[Any]
+    pack: Pack
+    shape: Shape
+
+    @property
+    def table(self) -> Table:
+        return self.shape.table
+
+    @property
+    def size_bytes(self) -> int:
+        """What it holds, and will hold when texts are written out row by row."""
+        written = packs.written_chars(self.pack, self.shape) if self.shape.plain else 0
+        return self.record.size_bytes + written
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+        return self.shape.rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +48,18 @@ class TimeBounds:
 def decode(record: Record, bounds: TimeBounds) -> tuple[Item, str]:
     """The record's rows, and why some of them had to be left out, empty if none had. Raises DecodeError with the reason
     when nothing of it can become rows."""
-    decoded = wire.decode(record.value)
+    pack, shape = wire.receive(record.value)
     oldest, newest = record.timestamp_ms - bounds.late_ms, record.timestamp_ms + bounds.ahead_ms
-    rows = [row for row in decoded.rows if oldest <= row.ts <= newest]
-    reason = ""
-    if len(rows) < len(decoded.rows):
-        off = next(row.ts for row in decoded.rows if not oldest <= row.ts <= newest)
-        reason = (
-            f"{decoded.table.name}: ts of {len(decoded.rows) - len(rows)} of {len(decoded.rows)} rows is too far off, one "
-            f"is {(off - record.timestamp_ms) / 1_000:+.0f} s from the bus's clock, allowed are "
-            f"{-bounds.late_ms / 1_000:.0f} to +{bounds.ahead_ms / 1_000:.0f}"
-        )
-        if not rows:
-            raise DecodeError(reason)
-    return Item(record.offset, record, decoded.table, decoded.batch, rows), reason
+    times = shape.times.unpack_from(pack.blob, shape.times_offset)
+    if oldest <= min(times) and max(times) <= newest:
+        return Item(record.offset, record, pack, shape), ""
+    off = [ts for ts in times if not oldest <= ts <= newest]
+    reason = (
+        f"{shape.table.name}: ts of {len(off)} of {shape.rows} rows is too far off, one is "
+        f"{(off[0] - record.timestamp_ms) / 1_000:+.0f} s from the bus's clock, allowed are "
+        f"{-bounds.late_ms / 1_000:.0f} to +{bounds.ahead_ms / 1_000:.0f}"
+    )
+    narrowed = wire.narrowed(pack, shape, oldest, newest)
+    if narrowed is None:
+        raise DecodeError(reason)
+    return Item(record.offset, record, *narrowed), reason

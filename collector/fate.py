@@ -1,4 +1,7 @@
-"""What a failure means: retry what time can cure, split what one row can spoil, stop for the rest."""
+"""What a failure means: retry what time can cure, split what one row can spoil, stop for the rest.
+
+tests/contract/test_fate_server.py makes a real server give the answers that it can be brought to give.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,29 @@ OVERLOADED = frozenset(
     {
         159,  # timeout exceeded
         202,  # too many simultaneous queries
+        745,  # server overloaded
         209,
         210,  # socket timeout, network
-        241,  # memory limit
-        242,  # table is read-only
-        243,  # not enough space on disk
+        173,
+        241,  # memory: none to be had, or the limit reached
+        201,  # quota of the user: an interval's allowance, which comes back with the next interval
+        75,
+        243,  # disk: a write that failed, not enough space
+        499,  # object storage
+        242,
+        774,  # table is read-only, by its Keeper or by its own setting: both are undone, and the rows are good
+        733,  # table is being restarted
+        236,
+        394,  # aborted, cancelled: by a person or by a server that shuts down
         285,
         286,  # too few live replicas, quorum not reached
         319,  # unknown status of the insert
+        198,
+        279,  # the server's own way to another server
         425,  # system error
         439,  # cannot schedule a task
-        999,  # keeper
+        225,
+        999,  # keeper away, keeper failed
     }
 )
 SPOILED = frozenset(
@@ -39,7 +54,7 @@ SPOILED = frozenset(
         53,  # type mismatch
         70,  # cannot convert type
         117,  # incorrect data
-        321,
+        321,  # out of the type's range
         349,  # NULL in a column that is not Nullable
     }
 )

@@ -7,7 +7,9 @@ under the same token, which ClickHouse knows if the first attempt had landed.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from clusterctl.bus import Consumer, Partition, Position
 from clusterctl.collector.block import Block
@@ -20,6 +22,8 @@ class Pending:
 
     offset: int | None
     end: int | None
+    stored: Mapping[str, int] = field(default_factory=dict)
+    """Tables whose rows are stored already, each up to an offset: a block was halved, and its writer has gone."""
 
 
 class Journal:
@@ -36,18 +40,25 @@ class Journal:
         if not position.note:
             return Pending(position.offset, None)
         try:
-            end = int(json.loads(position.note)["end"])
-        except (ValueError, KeyError, TypeError) as error:
+            note = json.loads(position.note)
+            end = int(note["end"]) if "end" in note else position.offset
+            stored = {str(table): int(until) for table, until in note.get("stored", {}).items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BusError(
                 f"{partition}: the group's note is not ours: {position.note[:80]!r}",
                 hint="another program commits in bus.group: give the collectors a group of their own",
             ) from error
-        return Pending(position.offset, end if end > position.offset else None)
+        return Pending(position.offset, end if end > position.offset else None, stored)
 
     def intend(self, block: Block) -> None:
         """Promise the block. Raises CommitRefused if the partition is no longer ours."""
-        self._consumer.commit(block.partition, Position(block.begin, json.dumps({"end": block.end})))
+        note: dict[str, Any] = {"end": block.end}
+        if block.stored:
+            note["stored"] = dict(block.stored)
+        self._consumer.commit(block.partition, Position(block.begin, json.dumps(note)))
 
     def settle(self, block: Block) -> None:
-        """The block is stored, and its dead letters are delivered."""
-        self._consumer.commit(block.partition, Position(block.end))
+        """The block is stored, and its dead letters are delivered. What of its tables is stored beyond it stays in the note:
+        it was a part, and an heir must leave those rows out of the rest."""
+        ahead = {table: until for table, until in block.stored.items() if until > block.end}
+        self._consumer.commit(block.partition, Position(block.end, json.dumps({"stored": ahead}) if ahead else ""))

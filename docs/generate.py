@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import typing
 from pathlib import Path
 
 import typer
@@ -16,11 +15,18 @@ from clusterctl.agent.nvml.direct import SPECS
 from clusterctl.agent.nvml.fields import GPU_FIELDS, HEALTH, LINK_FIELDS, LINK_STATE, SAMPLE, FieldId, Tier
 from clusterctl.agent.nvml.gpm import METRICS
 from clusterctl.cli import app
-from clusterctl.collector.meters import MeterName
-from clusterctl.config import knobs
+from clusterctl.collector.meters import COUNTERS, GAUGES
+from clusterctl.config import StoreConfig, knobs
+from clusterctl.doctor.checks import CHECKS
+from clusterctl.doctor.node import no_agent
+from clusterctl.doctor.page import JSON_VERSION
+from clusterctl.doctor.registry import on_kafka, on_local_bus, on_server
 from clusterctl.schema import SCHEMA_VERSION, TABLES
+from clusterctl.store.bounded import report_bounds
 
 DOCS = Path(__file__).parent
+READER = "clusterctl_reader"
+READER_SQL = DOCS.parent / "deploy" / "grafana" / "reader.sql"
 EXAMPLE = DOCS.parent / "deploy" / "examples" / "clusterctl.toml"
 MADE = "<!-- made by docs/generate.py; edit the declaration, not this page -->\n"
 
@@ -74,6 +80,25 @@ def example_file() -> str:
     return "".join(parts)
 
 
+def reader_sql() -> str:
+    """A user for Grafana, under the bounds that reports have."""
+    store = StoreConfig()
+    bounds = [
+        f"{name} = {value:.0f}" if name == "readonly" else f"{name} = {value:.0f} MAX {value:.0f}"
+        for name, value in report_bounds(store).settings().items()
+    ]
+    listed = ",\n  ".join(bounds)
+    return f"""-- A user for Grafana that can read and nothing else, under the bounds of clusterctl's own reports
+-- (store.report_timeout_s, store.report_memory_bytes). Run it once as an administrator, with a password of your own:
+--   clickhouse-client --param_password="$CLICKHOUSE_PASSWORD" < reader.sql
+-- Made by docs/generate.py. readonly 2: the data source plugin sets how its queries run, and may; MAX keeps it within bounds.
+CREATE SETTINGS PROFILE IF NOT EXISTS {READER} SETTINGS
+  {listed};
+CREATE USER IF NOT EXISTS {READER} IDENTIFIED WITH sha256_password BY {{password:String}} SETTINGS PROFILE '{READER}';
+GRANT SELECT ON {store.database}.* TO {READER};
+"""
+
+
 def commands_page() -> str:
     return "\n".join([MADE, "# Commands\n", *_command(typer.main.get_command(app), [])])
 
@@ -91,11 +116,60 @@ def _command(command: object, path: list[str]) -> list[str]:
 
 
 def meters_page() -> str:
-    names = typing.get_args(MeterName)
     source = (DOCS.parent / "collector" / "meters.py").read_text(encoding="utf-8")
     comments = dict(re.findall(r'"(\w+)",\s*# (.*)', source))
-    rows = [f"| {name} | {comments[name]} |" for name in names]
-    return "\n".join([MADE, "# What the collector counts\n", "| meter | meaning |\n|---|---|", *rows]) + "\n"
+    parts = [
+        MADE,
+        "# What the collector counts\n",
+        "On `/metrics` of `collector.metrics_listen` (`127.0.0.1:9478`; empty means nowhere) under the names below. A gauge",
+        "that was never set is not shown: nobody looked, which is not zero. The agent's page: [agent.md](agent.md).\n",
+        "| meter | on /metrics | meaning |\n|---|---|---|",
+        *(f"| {name} | clusterctl_collector_{name}_total | {comments[name]} |" for name in COUNTERS),
+        *(f"| {name} | clusterctl_collector_{name} | {comments[name]} |" for name in GAUGES),
+        "| lag | clusterctl_collector_lag_records{topic,partition} | records of a partition still unread |",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def doctor_page() -> str:
+    settings = {f"{knob.section}.{knob.name}": knob for knob in knobs()}
+    parts = [
+        MADE,
+        "# The doctor\n",
+        "`clusterctl doctor` looks at the whole pipeline and says what to do about each finding. It writes nothing, joins",
+        "no group and sends no record. Each check has a thread and a deadline (`doctor.deadline_s`) of its own.\n",
+        "States, the gravest first: **fail** (data is lost, late or wrong, or soon will be), **warn** (unusual; data flows),",
+        "**unknown** (could not be told, which is not ok), **ok**. Exit code 1 when anything warns or fails, 2 when nothing",
+        "does but something is unknown, 0 when all is ok. A check without a subject, such as one of Kafka with the local",
+        "bus, is left out with a word.\n",
+        "## Checks\n",
+        "| check | asks | judged by | left out with |\n|---|---|---|---|",
+    ]
+    for check in CHECKS:
+        limits = ", ".join(f"`{name}` = {_toml(settings[name].default)}" for name in check.knobs)
+        parts.append(f"| {check.name} | {check.doc} | {limits} | {ABSENT.get(check.left_out, '')} |")
+    parts += ["", *DOCTOR_JSON]
+    return "\n".join(parts) + "\n"
+
+
+ABSENT: dict[object, str] = {
+    on_kafka: "the local bus",
+    on_server: "the embedded store",
+    on_local_bus: "Kafka",
+    no_agent: "no agent here",
+}
+DOCTOR_JSON = (
+    "## JSON\n",
+    "`clusterctl doctor --format json` prints one object:\n",
+    "| key | meaning |\n|---|---|",
+    f"| version | {JSON_VERSION}; a greater one may have changed or removed keys, new keys alone do not raise it |",
+    "| state | the gravest state of all findings |",
+    "| findings | a list in the order of the table above, each with `check`, `subject`, `state`, `seen` and `do` |",
+    "| findings[].subject | what it is about: a topic, a table, a host; `-` when the check as a whole could not run |",
+    "| findings[].seen | what was seen, with its numbers; for people, not for parsing |",
+    "| findings[].do | what to do next, a command where there is one; empty when the state is ok |",
+    "| left_out | a list of `check` and `why` |",
+)
 
 
 def kinds_page() -> str:
@@ -159,7 +233,9 @@ PAGES = {
     DOCS / "configuration.md": configuration_page,
     DOCS / "commands.md": commands_page,
     DOCS / "meters.md": meters_page,
+    DOCS / "doctor.md": doctor_page,
     EXAMPLE: example_file,
+    READER_SQL: reader_sql,
 }
 
 

@@ -10,17 +10,8 @@ from pathlib import Path
 import pytest
 
 from clusterctl.config import Config, load
-from tests.support.fetch import Missing
+from tests.support.fetch import Missing, unavailable
 from tests.support.servers import ClickHouseServer, KafkaServer
-
-REQUIRED = set(filter(None, os.environ.get("CLUSTERCTL_TEST_REQUIRE", "").split(",")))
-"""Where the servers must run: there a missing tool fails instead of skipping."""
-
-
-def _unavailable(name: str, reason: str) -> None:
-    if name in REQUIRED:
-        pytest.fail(f"{name} tests must run here: {reason}")
-    pytest.skip(f"no {name}: {reason}")
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +20,7 @@ def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServ
     try:
         server = KafkaServer(tmp_path_factory.mktemp("kafka"))
     except Missing as missing:
-        _unavailable("kafka", str(missing))
+        unavailable("kafka", str(missing))
         raise
     server.start()
     yield server
@@ -49,7 +40,7 @@ def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clic
     try:
         server = ClickHouseServer(tmp_path_factory.mktemp("clickhouse"))
     except Missing as missing:
-        _unavailable("clickhouse", str(missing))
+        unavailable("clickhouse", str(missing))
         raise
     server.start()
     yield server
@@ -79,6 +70,7 @@ def local_env(tmp_path: Path) -> dict[str, str]:
         "CLUSTERCTL_SITE_DATA_DIR": str(tmp_path / "data"),
         "CLUSTERCTL_SITE_HOST": "node1",
         "CLUSTERCTL_AGENT_METRICS_LISTEN": "",
+        "CLUSTERCTL_COLLECTOR_METRICS_LISTEN": "",
     }
 
 

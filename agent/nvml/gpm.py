@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from clusterctl.agent.nvml.batch import Readings
 from clusterctl.agent.nvml.fields import SAMPLE
 from clusterctl.agent.nvml.library import NVML, or_none
-from clusterctl.agent.nvml.values import SUCCESS
+from clusterctl.agent.nvml.values import SUCCESS, significant
 
 if TYPE_CHECKING:
     from clusterctl.agent.nvml.gpu import Gpu
@@ -20,6 +20,10 @@ MIB = 1_048_576
 PERCENT = 0.01
 LEAST_S = 0.1
 """The driver refreshes its counters ten times a second; two readings within that say nothing."""
+RATIO_BITS, RATE_BITS = 8, 7
+"""Significant binary digits that are kept: a ratio is off by 0.4 % of itself at most, a rate by 0.8 %. The driver's own
+refresh moves a second's window by up to a tenth of it, so nothing is lost that was there; the rest of the double cost two
+bytes a metric (docs/decisions/016-codecs.md). The exact bytes of NVLink and PCIe are counters of gpu_link_sample."""
 METRICS: tuple[tuple[int, str, float], ...] = (
     (1, "graphics_active_ratio", PERCENT),
     (2, "sm_active_ratio", PERCENT),
@@ -96,7 +100,7 @@ class Gpm:
         for (_, code, value), (_, column, unit) in zip(_METRIC.iter_unpack(self._view), METRICS, strict=True):
             # out of range or not a number: one of the two readings lies across a reset
             if code == SUCCESS and math.isfinite(value) and value >= 0 and (unit == MIB or value <= 100):
-                readings[SAMPLE, column, None] = value * unit
+                readings[SAMPLE, column, None] = significant(value * unit, RATE_BITS if unit == MIB else RATIO_BITS)
         return readings
 
     def close(self) -> None:

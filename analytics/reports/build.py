@@ -17,7 +17,7 @@ from clusterctl.analytics.stats import Rate, rate_of, verdict_of
 from clusterctl.catalog import load as load_catalogue
 from clusterctl.clock import MS_PER_DAY, to_ms, utc
 from clusterctl.config import AnalyticsConfig
-from clusterctl.store import Param, Store
+from clusterctl.store import Param, Reader
 
 TOP = 20
 GPUS_PER_NODE = 8
@@ -35,7 +35,7 @@ class Asked:
 
 
 def build(
-    store: Store,
+    store: Reader,
     config: AnalyticsConfig,
     asked: Asked,
     now_ms: int,
@@ -90,7 +90,7 @@ def _iso(moment: datetime) -> str:
 
 
 def _cluster(
-    store: Store, config: AnalyticsConfig, asked: Asked, known: queries.ClusterRow, now_ms: int
+    store: Reader, config: AnalyticsConfig, asked: Asked, known: queries.ClusterRow, now_ms: int
 ) -> model.ClusterReport:
     first, last = to_ms(known.first_ts), to_ms(known.last_ts)
     since_ms = first if asked.since_ms is None else asked.since_ms
@@ -103,7 +103,7 @@ def _cluster(
     # where agents watch, what they saw counts, and what an import states ends
     stated = queries.STATED.one(store, **{**lived, "until": seen.first_minute or lived["until"]})
     days, imported, observed = _gpu_days(seen, stated)
-    covered_hours = stated.covered_days * 24 + seen.minutes / 60
+    covered_hours = stated.covered_days * 24 + queries.MINUTES.one(store, **lived).minutes / 60
     evidence_hours = covered_hours or max(0, min(until_ms, last) - max(since_ms, first)) / MS_PER_DAY * 24
     coverage = coverage_of(store, window, until_ms=min(until_ms, now_ms), observed=observed, imported=imported)
     left_out = queries.LEFT_OUT.one(store, **window).rows_left_out

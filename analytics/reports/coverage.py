@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from clusterctl.analytics.reports import model, queries
 from clusterctl.clock import utc
-from clusterctl.store import Param, Store
+from clusterctl.store import Param, Reader
 
 
 def coverage_of(
-    store: Store, window: dict[str, Param], *, until_ms: int, observed: bool, imported: bool
+    store: Reader, window: dict[str, Param], *, until_ms: int, observed: bool, imported: bool
 ) -> model.Coverage:
     """Coverage of the window up to `until_ms`: nobody can have watched the future."""
     asked: dict[str, Param] = {**window, "until": utc(until_ms)}
     row = queries.COVERAGE.one(store, **asked)
     lost = queries.LOST.one(store, **asked)
+    gaps = queries.GAPS.one(store, **asked)
     share = row.node_minutes / row.node_minutes_expected if row.node_minutes_expected else None
     source = "observed and imported" if observed and imported else "imported" if imported else "observed"
     if not observed and not imported:
@@ -31,7 +32,9 @@ def coverage_of(
         gpus_expected=row.gpus_expected if row.nodes else None,
         gpus_seen=row.gpus_seen if row.nodes else None,
         blind=row.blind,
-        summary=_summary(row, share, source),
+        summary="; ".join([_summary(row, share, source), *_gaps(gaps)]),
+        messages_lost=gaps.messages_lost,
+        bus_gaps=gaps.gaps,
     )
 
 
@@ -53,6 +56,12 @@ def _summary(row: queries.CoverageRow, share: float | None, source: str) -> str:
     if row.log_records_lost:
         parts.append(f"{row.log_records_lost} kernel-log records lost unread")
     return "; ".join(parts)
+
+
+def _gaps(row: queries.GapRow) -> list[str]:
+    if not row.gaps:
+        return []
+    return [f"{row.messages_lost} messages deleted by the bus before they were read, in {row.gaps} gaps"]
 
 
 def _gpus(row: queries.CoverageRow) -> str:

@@ -118,6 +118,9 @@ class Coverage:
     gpus_seen: int | None
     blind: list[str]
     summary: str
+    messages_lost: int = 0
+    """Deleted by the bus before they were read; of any cluster, since nobody can tell."""
+    bus_gaps: int = 0
 
 
 @dataclass(frozen=True, slots=True)

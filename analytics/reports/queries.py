@@ -18,12 +18,16 @@ class ClusterRow:
 @dataclass(frozen=True, slots=True)
 class ObservedRow:
     node_minutes: int
-    minutes: int
     first_minute: datetime | None
     in_service: float | None
     capacity: float
     allocated: float | None
     unknown_state: float
+
+
+@dataclass(frozen=True, slots=True)
+class MinutesRow:
+    minutes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,12 @@ class CoverageRow:
 class LostRow:
     batches_lost: int
     batches_arrived: int
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    messages_lost: int
+    gaps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +140,13 @@ class FaultRateRow:
 
 CLUSTERS = Query("reports/clusters.sql", ClusterRow)
 OBSERVED = Query("reports/exposure_observed.sql", ObservedRow)
+MINUTES = Query("reports/minutes_observed.sql", MinutesRow)
 STATED = Query("reports/exposure_stated.sql", StatedRow)
 LEFT_OUT = Query("reports/exposure_left_out.sql", LeftOutRow)
 CAUSES = Query("reports/causes.sql", CauseRow)
 COVERAGE = Query("reports/coverage.sql", CoverageRow)
 LOST = Query("reports/batches_lost.sql", LostRow)
+GAPS = Query("reports/offsets_lost.sql", GapRow)
 PORTS = Query("reports/ports.sql", PortRow)
 HOSTS = Query("reports/hosts.sql", HostRow)
 INCIDENTS = Query("reports/incidents.sql", IncidentRow)

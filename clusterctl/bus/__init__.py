@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from clusterctl.config import Config
 from clusterctl.errors import BusError
 from clusterctl.schema import Lane
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Partition:
-    """One ordered log."""
+class Partition(NamedTuple):
+    """One ordered log. A tuple, as a record is: there are many, and they are keys."""
 
     topic: str
     number: int
@@ -33,8 +32,7 @@ class Message:
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What a consumer gets. `timestamp_ms` is the bus's clock, not the sender's."""
 
     partition: Partition
@@ -43,6 +41,11 @@ class Record:
     key: bytes
     value: bytes
     headers: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def size_bytes(self) -> int:
+        """What it holds in memory, about."""
+        return len(self.key) + len(self.value) + sum(len(name) + len(value) for name, value in self.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,30 @@ class Position:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a group stands in a partition, and what is left of its log: offsets [oldest, end)."""
+
+    partition: Partition
+    position: Position | None
+    oldest: int
+    end: int
+    oldest_ms: int | None
+    """When the bus got the oldest record; None without any."""
+
+    @property
+    def start(self) -> int:
+        """The next offset that the group can read."""
+        return max(self.oldest, self.position.offset if self.position else 0)
+
+
 class Listener(Protocol):
     """Told, from inside `poll`, which partitions come and go."""
 
     def assigned(self, partitions: Sequence[Partition]) -> None: ...
 
     def revoked(self, partitions: Sequence[Partition]) -> None:
-        """These, not all of mine, are going; commits still work."""
+        """These, not all of mine, are going; a commit may still be taken, or be refused."""
         ...
 
     def lost(self, partitions: Sequence[Partition]) -> None:
@@ -88,6 +108,10 @@ class Consumer(Protocol):
 
     def seek(self, partition: Partition, offset: int | None) -> None:
         """Read an assigned partition from `offset` on, or from its beginning."""
+        ...
+
+    def unread(self) -> dict[Partition, int]:
+        """Records of our partitions that were not polled yet, as far as that is known without asking."""
         ...
 
     def pause(self) -> None:
@@ -123,6 +147,18 @@ class Bus(Protocol):
 
     def consumer(self, topics: Sequence[str], group: str, listener: Listener) -> Consumer:
         """A new group begins at the oldest record."""
+        ...
+
+    def identity(self, topic: str) -> str:
+        """What tells this topic's offsets from those of another bus, or of a topic of the same name made anew."""
+        ...
+
+    def standing(self, topic: str, group: str) -> list[Standing]:
+        """Every partition of a topic, as a group that need not be running finds it."""
+        ...
+
+    def move(self, group: str, partition: Partition, offset: int) -> None:
+        """Set the position of a group without members, and clear its note. Raises CommitRefused while it has some."""
         ...
 
 

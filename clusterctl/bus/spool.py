@@ -13,8 +13,8 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from clusterctl.bus import Done, Listener, Message, Partition, Position, Record
-from clusterctl.bus.segments import SegmentReader, SegmentWriter
+from clusterctl.bus import Done, Listener, Message, Partition, Position, Record, Standing
+from clusterctl.bus.segments import Entry, SegmentReader, SegmentWriter, scan, segments
 from clusterctl.clock import SystemClock
 from clusterctl.errors import BusError, BusUnavailable
 
@@ -26,12 +26,30 @@ def _cursors(directory: Path) -> list[Path]:
     return sorted(directory.glob("cursor-*.json"))
 
 
+def _cursor_name(group: str) -> str:
+    return f"cursor-{group}.json"
+
+
 def _read_cursor(path: Path) -> Position | None:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     return Position(int(raw["offset"]), str(raw["note"]))
+
+
+def _write_cursor(path: Path, position: Position) -> None:
+    """Durable when it returns. Raises BusUnavailable when the disk takes it not."""
+    temporary = path.with_suffix(".tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump({"offset": position.offset, "note": position.note}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise BusUnavailable(f"{path}: {error.strerror}") from error
 
 
 def _highest_promise(directory: Path) -> int:
@@ -68,7 +86,7 @@ class SpoolBus:
 
         return SegmentWriter(directory, self.max_bytes, consumed, floor=_highest_promise(directory))
 
-    def identity(self) -> str:
+    def identity(self, topic: str) -> str:
         """A random name kept beside the segments: offsets of another spool are other offsets."""
         path = self.root / "bus-id"
         try:
@@ -85,6 +103,32 @@ class SpoolBus:
             finally:
                 temporary.unlink()
             return made
+
+    def standing(self, topic: str, group: str) -> list[Standing]:
+        """The one partition. Records beyond the spool's bound are gone, and are counted by their writer."""
+        directory = self.root / topic
+        position = _read_cursor(directory / _cursor_name(group))
+        oldest, oldest_ms, end = 0, None, 0
+        for first, path in segments(directory):
+            for entry, _ in scan(path, first):
+                if oldest_ms is None:
+                    oldest, oldest_ms = entry.offset, entry.timestamp_ms
+                end = entry.offset + 1
+        return [Standing(Partition(topic, 0), position, oldest, end, oldest_ms)]
+
+    def move(self, group: str, partition: Partition, offset: int) -> None:
+        """The group's reader must not run meanwhile."""
+        _write_cursor(self.root / partition.topic / _cursor_name(group), Position(offset))
+
+    def oldest_unread(self, topic: str, group: str) -> tuple[Entry | None, Position | None]:
+        """The first record that the group has not settled, and where the group stands; None if it has read everything, or
+        was never there. Raises OSError and ValueError when the cursor cannot be read."""
+        position = _read_cursor(self.root / topic / f"cursor-{group}.json")
+        reader = SegmentReader(self.root / topic, position.offset if position else 0)
+        first = reader.first_offset()
+        if first > reader.offset:
+            reader = SegmentReader(reader.directory, first)
+        return next(iter(reader.read(1)), None), position
 
     def producer(self) -> SpoolProducer:
         return SpoolProducer(self)
@@ -147,26 +191,19 @@ class SpoolConsumer:
             time.sleep(min(POLL_PAUSE_S, left_s))
 
     def identity(self, topic: str) -> str:
-        return self._bus.identity()
+        return self._bus.identity(topic)
 
     def committed(self, partition: Partition) -> Position | None:
         return _read_cursor(self._cursor(partition))
 
     def commit(self, partition: Partition, position: Position) -> None:
-        path = self._cursor(partition)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = path.with_suffix(".tmp")
-        try:
-            with temporary.open("w", encoding="utf-8") as file:
-                json.dump({"offset": position.offset, "note": position.note}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError as error:
-            raise BusUnavailable(f"{path}: {error.strerror}") from error
+        _write_cursor(self._cursor(partition), position)
 
     def seek(self, partition: Partition, offset: int | None) -> None:
         self._readers[partition] = SegmentReader(self._root / partition.topic, offset or 0)
+
+    def unread(self) -> dict[Partition, int]:
+        return {}  # counting them is reading them
 
     def pause(self) -> None:
         self._paused = True
@@ -200,4 +237,4 @@ class SpoolConsumer:
         return records
 
     def _cursor(self, partition: Partition) -> Path:
-        return self._root / partition.topic / f"cursor-{self._group}.json"
+        return self._root / partition.topic / _cursor_name(self._group)

@@ -1,7 +1,8 @@
-"""`clusterctl analyze`: incidents from events."""
+"""`clusterctl analyze`: incidents from events, rollups from samples and presence."""
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Annotated
 
@@ -28,18 +29,28 @@ def analyze(
     ] = 0,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what it does.")] = False,
 ) -> None:
-    """Recompute incidents from events. The same events always give the same incidents, so running it again is safe.
+    """Recompute incidents from events, and roll up the hours and days that are due. The same rows always give the same
+    incidents and rollups, so running it again is safe, and twice at once too.
 
-    `clusterctl report` does this by itself; dashboards on a ClickHouse server need it to run, say, every minute."""
+    `clusterctl report` recomputes incidents by itself; on a ClickHouse server, dashboards need this to run, say, every
+    minute, and rollups need it to run at all. Rollups are looked at every analytics.rollup_period_s."""
+    from clusterctl.analytics import rollup
+
     log_to_stderr(verbose)
     config = config_of(context)
     stop = threading.Event()
     stop_on_signals(stop)
     store = ready_store(config)
+    clock = SystemClock()
+    rolled_s = -math.inf
     try:
         while True:
-            changed = refresh_all(store, config, SystemClock().now_ms())
+            changed = refresh_all(store, config, clock.now_ms())
             typer.echo(f"{changed} incident rows changed")
+            if clock.monotonic_s() - rolled_s >= config.analytics.rollup_period_s:
+                rolled_s = clock.monotonic_s()
+                done = rollup.refresh(store, config.analytics, stop=stop.is_set)
+                typer.echo(", ".join(f"{one.rollup}: {one.periods} periods" for one in done))
             if every_s <= 0 or stop.wait(every_s):
                 return
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from typing import TYPE_CHECKING, Annotated
@@ -10,49 +11,88 @@ import typer
 
 from clusterctl.bus import open_bus
 from clusterctl.clock import SystemClock
-from clusterctl.commands.common import config_of, log_to_stderr, ready_store, stop_on_signals
+from clusterctl.commands import deadletters, loss
+from clusterctl.commands.common import config_of, leave_on_signals, log_to_stderr, ready_store, stop_on_signals
 from clusterctl.config import Config
-from clusterctl.errors import StoreError, StoreLocked
+from clusterctl.errors import OffsetsLost, StoreError, StoreLocked
 from clusterctl.store import Store
 
 if TYPE_CHECKING:
+    from clusterctl.collector.writers import Writers
     from clusterctl.store.serve import StoreServer
 
 log = logging.getLogger(__name__)
 IDLE_REFRESH_S = 3600.0
+COLLECT_AT_OBJECTS = 500_000
+NAME = "collect"
+app = typer.Typer(short_help="Store what agents send, exactly once.")
+app.command("dead", short_help="List dead letters.")(deadletters.dead)
+app.command("replay-dead", short_help="Put dead letters back.")(deadletters.replay_dead)
+app.command("accept-loss", short_help="Go on after records were deleted unread.")(loss.accept_loss)
 
 
+@app.callback(invoke_without_command=True)
 def collect(
     context: typer.Context,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what it does.")] = False,
 ) -> None:
     """Read batches from the bus, check them, and store them exactly once, until stopped.
 
-    With the embedded store this process owns it: reports and imports beside it go through its socket, and incidents are
-    kept up to date. With a server, `clusterctl analyze` does that."""
+    With the embedded store this process owns it: reports and imports beside it go through its socket, and incidents
+    and rollups are kept up to date. With a server, `clusterctl analyze` does that."""
+    if context.invoked_subcommand is not None:
+        return
+    from clusterctl.collector.gap import noted
     from clusterctl.collector.main import Collector
+    from clusterctl.collector.metrics import serving
 
     log_to_stderr(verbose)
+    # the search for cycles would walk tens of thousands of messages in hand, again and again, and find none
+    gc.set_threshold(COLLECT_AT_OBJECTS)
     config = config_of(context)
     stop = threading.Event()
-    stop_on_signals(stop)
+    if config.bus.kind == "kafka":
+        leave_on_signals(stop)  # a broker may be looked for longer than a stop may take
+    else:
+        stop_on_signals(stop)
     store = ready_store(config)
+    bus = open_bus(config)
     try:
         with _Shared(config, store, stop):
-            Collector(config, open_bus(config), store, stop).run()
+            collector = Collector(config, bus, _writers(config, store), stop)
+            stop_on_signals(stop)
+            try:
+                with serving(collector.meters, config.collector.metrics_listen):
+                    collector.run()
+            except OffsetsLost as error:
+                raise noted(error, bus, store, config, SystemClock()) from error
     finally:
         store.close()
 
 
+def _writers(config: Config, store: Store) -> Writers:
+    """Connections of their own to a server; the embedded store is written to by whoever polls."""
+    from clusterctl.collector.sink import Sink
+    from clusterctl.collector.writers import Inline, Threads
+    from clusterctl.store.shards import open_shards
+
+    if config.store.kind == "chdb":
+        return Inline(Sink([store]))
+    return Threads([Sink(open_shards(config)) for _ in range(config.collector.writers)])
+
+
 class _Shared:
-    """The embedded store, answering other processes and refreshing incidents while the collector runs."""
+    """The embedded store, answering other processes and keeping incidents and rollups while the collector runs."""
 
     def __init__(self, config: Config, store: Store, stop: threading.Event) -> None:
         self._config = config
         self._store = store
         self._stop = stop
         self._server: StoreServer | None = None
-        self._thread = threading.Thread(target=self._refresh, name="incidents", daemon=True)
+        self._threads = (
+            threading.Thread(target=self._refresh, name="incidents", daemon=True),
+            threading.Thread(target=self._roll_up, name="rollups", daemon=True),
+        )
 
     def __enter__(self) -> None:
         if self._config.store.kind != "chdb":
@@ -63,13 +103,15 @@ class _Shared:
         if not isinstance(self._store, EmbeddedStore):
             raise StoreLocked("another process owns the embedded store", hint="one collector a data directory")
         self._server = StoreServer(socket_path(self._config), self._store)
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         if self._server is not None:
             self._server.close()
-            self._thread.join(timeout=10.0)
+            for thread in self._threads:
+                thread.join(timeout=10.0)
 
     def _refresh(self) -> None:
         """Only when there is something new, or an hour has passed in which incidents may have closed."""
@@ -87,3 +129,13 @@ class _Shared:
                 log.error("incidents could not be recomputed, trying again: %s", error)
                 continue
             seen, refreshed_s = newest, clock.monotonic_s()
+
+    def _roll_up(self) -> None:
+        """What is due of closed hours and days; a stop waits for one statement at most."""
+        from clusterctl.analytics.rollup import refresh
+
+        while not self._stop.wait(self._config.analytics.rollup_period_s):
+            try:
+                refresh(self._store, self._config.analytics, stop=self._stop.is_set)
+            except StoreError as error:
+                log.error("hours and days could not be rolled up, trying again: %s", error)

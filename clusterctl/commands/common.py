@@ -58,12 +58,14 @@ def config_of(context: typer.Context) -> Config:
 def ready_store(config: Config) -> Store:
     """The configured store with its tables in place. The embedded one is migrated on the way; a server is not, since
     many share it: raises SchemaBehind when `clusterctl migrate` has to be run."""
+    from clusterctl.analytics import retention
     from clusterctl.analytics.migrate import migrate, require_current
 
     store = open_store(config)
     try:
         if config.store.kind == "chdb":
             migrate(store)
+            retention.apply(store, config)
         else:
             require_current(store)
     except BaseException:
@@ -77,6 +79,18 @@ def stop_on_signals(stop: threading.Event) -> None:
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         stop.set()
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+
+
+def leave_on_signals(stop: threading.Event) -> None:
+    """End at once and cleanly on SIGTERM and SIGINT: for the time before there is work that could be finished. `stop` is
+    set too, for when a library that is waiting swallows the exit."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        raise SystemExit(OK)
 
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)

@@ -20,6 +20,7 @@ from clusterctl.commands.up import tree
 from clusterctl.config import BusConfig, Config, StoreConfig
 from clusterctl.errors import ClusterctlError
 from clusterctl.store import Store
+from clusterctl.store.bounded import BoundedReader, report_bounds
 from clusterctl.terminal import Step, progress, say
 
 THIS, LLAMA = "this-machine", "llama3-405b"
@@ -56,7 +57,9 @@ def demo(
             warnings = _import_llama(store)
             refresh_all(store, config, SystemClock().now_ms())
             step("reporting", seconds + 4.0)
-            made = build(store, config.analytics, Asked(), SystemClock().now_ms())
+            made = build(
+                BoundedReader(store, report_bounds(config.store)), config.analytics, Asked(), SystemClock().now_ms()
+            )
         finally:
             store.close()
         step("done", seconds + 5.0)

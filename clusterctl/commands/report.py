@@ -11,6 +11,7 @@ from clusterctl.clock import SystemClock
 from clusterctl.commands.analyze import refresh_all
 from clusterctl.commands.common import FINDINGS, OK, UNKNOWN, Format, config_of, ready_store
 from clusterctl.errors import InputError
+from clusterctl.store.bounded import BoundedReader, report_bounds
 from clusterctl.terminal import progress, say
 from clusterctl.timetext import parse_moment
 
@@ -55,7 +56,13 @@ def report(
     try:
         refresh_all(store, config, now_ms)
         with progress(1.0, "reading") as step:
-            made = build(store, config.analytics, asked, now_ms, lambda name: step(f"reading {name}", 0.0))
+            made = build(
+                BoundedReader(store, report_bounds(config.store)),
+                config.analytics,
+                asked,
+                now_ms,
+                lambda name: step(f"reading {name}", 0.0),
+            )
     finally:
         store.close()
     writers = {Format.JSON: to_json, Format.MARKDOWN: to_markdown, Format.CSV: to_csv}

@@ -6,6 +6,7 @@ reordered, retyped or reused.
 
 from clusterctl.schema.facts import EVENT, INVENTORY, JOB, JOB_MARK, PRESENCE
 from clusterctl.schema.judged import EXPOSURE, INCIDENT, POISSON_LIMIT
+from clusterctl.schema.rolled import BATCH_DAY, CLUSTER_DAY, GPU_HOUR, KPI_DAY, NIC_HOUR, ROLLUP_RUN
 from clusterctl.schema.samples import GPU_SAMPLE, HOST_SAMPLE, NIC_SAMPLE, SATURATING
 from clusterctl.schema.slow import (
     DISK_SAMPLE,
@@ -42,16 +43,25 @@ TABLES: tuple[Table, ...] = (
     DISK_SAMPLE,
     FILESYSTEM_SAMPLE,
     JOB_MARK,
+    GPU_HOUR,
+    NIC_HOUR,
+    KPI_DAY,
+    CLUSTER_DAY,
+    BATCH_DAY,
+    ROLLUP_RUN,
 )
 
 TABLE_BY_NAME = by_name(TABLES)
 
 __all__ = [
+    "BATCH_DAY",
+    "CLUSTER_DAY",
     "DISK_SAMPLE",
     "EVENT",
     "EXPOSURE",
     "FILESYSTEM_SAMPLE",
     "GPU_HEALTH",
+    "GPU_HOUR",
     "GPU_LINK_SAMPLE",
     "GPU_SAMPLE",
     "HOST_SAMPLE",
@@ -59,13 +69,16 @@ __all__ = [
     "INVENTORY",
     "JOB",
     "JOB_MARK",
+    "KPI_DAY",
     "MIG_SAMPLE",
     "NIC_HEALTH",
+    "NIC_HOUR",
     "NIC_LINK_SAMPLE",
     "NIC_SAMPLE",
     "NVLINK_SAMPLE",
     "POISSON_LIMIT",
     "PRESENCE",
+    "ROLLUP_RUN",
     "SATURATING",
     "SATURATING_SLOW",
     "SCHEMA_VERSION",

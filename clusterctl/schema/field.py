@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class Kind(enum.Enum):
@@ -49,6 +49,29 @@ class ColumnType:
     high: int | float | None = None
     max_length: int | None = None
     codec: str = "ZSTD(1)"
+    block_bytes: int = 0
+    """Size of a compressed block, where the engine's 64 KiB are too small to hold what repeats; 0 leaves it to the engine."""
+
+    def coded(self, codec: str, block_bytes: int = 0) -> ColumnType:
+        """The same type, stored another way."""
+        return replace(self, codec=codec, block_bytes=block_bytes)
+
+    def settings(self) -> str:
+        """The column's own settings, as the engine prints them; empty where it has none."""
+        names = ("min_compress_block_size", "max_compress_block_size")
+        return ", ".join(f"{name} = {self.block_bytes}" for name in names) if self.block_bytes else ""
+
+
+PACKED = "T64, ZSTD(1)"
+"""Integers of a narrow range, noisy or a few bits wide. The codecs of this file are measured: docs/storage.md."""
+PLANES = "T64('bit'), ZSTD(1)"
+"""Integers whose low bits repeat as their high ones do, such as sizes in pages."""
+STEPS = "GCD, T64, ZSTD(1)"
+"""Integers that are multiples of something: clocks of 15 MHz, latencies rounded to a few bits."""
+GROWING = "Delta, ZSTD(1)"
+"""Counters, and gauges that hardly move."""
+DENSE = "ZSTD(3)"
+"""Ratios and rates: floats of few significant bits, for which level 3 finds what level 1 does not."""
 
 
 def _integer(name: str, bits: int, *, signed: bool = False, codec: str = "ZSTD(1)") -> ColumnType:
@@ -103,8 +126,12 @@ class Field:
     def ddl(self) -> str:
         """The column's line in CREATE TABLE."""
         default = f" DEFAULT {self.default}" if self.default else ""
+        return f"{self.name} {self.column_type()}{default}{self.storage()}"
+
+    def storage(self) -> str:
+        """How the column is compressed, as DDL."""
         codec = f" CODEC({self.type.codec})" if self.type.codec else ""
-        return f"{self.name} {self.column_type()}{default}{codec}"
+        return f"{codec} SETTINGS ({self.type.settings()})" if self.type.block_bytes else codec
 
 
 def gauge(name: str, type_: ColumnType, unit: Unit, doc: str, *, since: int = 1) -> Field:

@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from clusterctl.config import Config
 from clusterctl.errors import StoreLocked
 
+if TYPE_CHECKING:
+    from clusterctl.store.columnar import Column
+
 Param = str | int | float | datetime
-Columns = Mapping[str, list[Any]]
+Columns = Mapping[str, "list[Any] | Column"]
+"""Equally long: lists of plain values, or arrays (`columnar`); not both in one block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,42 @@ class Result:
     rows: list[tuple[Any, ...]]
 
 
-class Store(Protocol):
-    """A ClickHouse database. Raises only errors below StoreError."""
+INSERT_SETTINGS: Mapping[str, int | str] = {"async_insert": 0, "deduplicate_insert": "enable", "optimize_on_insert": 0}
+"""`async_insert` is on by default since ClickHouse 26.3, and had a token bug. `optimize_on_insert` looks for repeated keys in
+each block before it is stored, which more than doubles what an insert costs the server; merges and FINAL do that anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a read may cost at most. A statement under bounds can read and nothing else."""
+
+    timeout_s: float
+    memory_bytes: int
+    rows: int
+
+    def settings(self) -> dict[str, float]:
+        """As the engine calls them. readonly 2 lets a query set how it is run, but not write."""
+        return {
+            "readonly": 2,
+            "max_execution_time": self.timeout_s,
+            "max_memory_usage": self.memory_bytes,
+            "max_result_rows": self.rows,
+        }
+
+
+class Reader(Protocol):
+    """What a question needs of a store."""
 
     def query(self, sql: str, params: Mapping[str, Param] | None = None) -> Result:
         """Rows of one SELECT; `{name:Type}` in the text is bound by the engine, never by us."""
+        ...
+
+
+class Store(Protocol):
+    """A ClickHouse database. Raises only errors below StoreError."""
+
+    def query(self, sql: str, params: Mapping[str, Param] | None = None, bounds: Bounds | None = None) -> Result:
+        """As of a Reader. Under bounds the engine refuses to write and ends what costs more, with a ServerError."""
         ...
 
     def execute(self, sql: str, params: Mapping[str, Param] | None = None) -> None:
@@ -60,8 +95,9 @@ def open_store(config: Config) -> Store:
     """
     if config.store.kind == "clickhouse":
         from clusterctl.store.driver import DriverStore
+        from clusterctl.store.topology import CLUSTER_SETTINGS
 
-        return DriverStore(config.store)
+        return DriverStore(config.store, CLUSTER_SETTINGS if config.store.cluster else None)
     from clusterctl.store.embedded import EmbeddedStore, lock_wait_s, socket_path, store_dir
     from clusterctl.store.remote import connect
 
@@ -77,4 +113,4 @@ def open_store(config: Config) -> Store:
         return remote
 
 
-__all__ = ["Columns", "Config", "Param", "Result", "Store", "open_store", "param_text"]
+__all__ = ["Bounds", "Columns", "Config", "Param", "Reader", "Result", "Store", "open_store", "param_text"]

@@ -7,16 +7,25 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+import lz4.block
+from clickhouse_cityhash.cityhash import CityHash128
 from clickhouse_driver import Client
 from clickhouse_driver import errors as driver_errors
+from clickhouse_driver.block import BlockInfo, RowOrientedBlock
+from clickhouse_driver.protocol import ClientPacketTypes
+from clickhouse_driver.varint import write_varint
+from clickhouse_driver.writer import write_binary_str, write_binary_uint128
 
 from clusterctl.config import StoreConfig
 from clusterctl.errors import ServerError, StoreUnavailable, Unencodable
-from clusterctl.store import Columns, Param, Result, param_text
+from clusterctl.store import INSERT_SETTINGS, Bounds, Columns, Param, Result, param_text
+from clusterctl.store.columnar import Column
+from clusterctl.store.native import encode, named, varint
 
 UNKNOWN_DATABASE = 81
-INSERT_SETTINGS = {"async_insert": 0, "deduplicate_insert": "enable"}
-"""`async_insert` is on by default since ClickHouse 26.3, and had a token bug."""
+LZ4_METHOD = 0x82
+FRAME_BYTES = 1_048_576
+NO_CUSTOM_SERIALISATION = b"\0"
 
 
 def _translated(error: Exception) -> Exception:
@@ -33,8 +42,64 @@ def _translated(error: Exception) -> Exception:
 logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)  # our own errors say what it would print
 
 
-def _connect(config: StoreConfig, database: str) -> Client:
-    return Client(
+class _Arrays(list[Column]):
+    """Columns that are arrays; a list of another kind, so that the driver takes it for the rows of an insert."""
+
+
+class _Client(Client):  # type: ignore[misc]
+    """The driver's client, which also sends arrays: as the bytes they are, in one block, past its per-value writers.
+
+    What stands here is what the driver's `Connection.send_data` and `BlockOutputStream.write` put around a column; the
+    contract suite holds it against a server with each type that we declare."""
+
+    def send_data(self, sample_block: Any, data: Any, types_check: bool = False, columnar: bool = False) -> Any:
+        if not isinstance(data, _Arrays):
+            return super().send_data(sample_block, data, types_check=types_check, columnar=columnar)
+        kinds = sample_block.columns_with_types
+        pieces = [encode(kind, column) for (_, kind), column in zip(kinds, data, strict=True)]
+        connection, rows = self.connection, len(data[0])
+        write_varint(ClientPacketTypes.DATA, connection.fout)
+        write_binary_str("", connection.fout)
+        frames = _Frames(connection.fout)
+        BlockInfo().write(frames)
+        frames.write(varint(len(kinds)) + varint(rows))
+        for (name, kind), column_pieces in zip(kinds, pieces, strict=True):
+            frames.write(named(name, kind) + NO_CUSTOM_SERIALISATION)
+            for piece in column_pieces:
+                frames.write(piece)
+        frames.flush()
+        connection.fout.flush()
+        connection.send_data(RowOrientedBlock())
+        return rows
+
+
+class _Frames:
+    """ClickHouse's compressed frames: CityHash128 of the rest, the method, the sizes with their header and without, LZ4."""
+
+    def __init__(self, out: Any) -> None:
+        self._out = out
+        self._pieces: list[bytes | memoryview] = []
+        self._size = 0
+
+    def write(self, piece: bytes | memoryview) -> None:
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size >= FRAME_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """What has been written so far, as one frame; the server takes an empty one for the end of the stream."""
+        if not self._pieces:
+            return
+        packed = lz4.block.compress(b"".join(self._pieces), store_size=False)
+        frame = struct.pack("<BII", LZ4_METHOD, 9 + len(packed), self._size) + packed
+        write_binary_uint128(CityHash128(frame), self._out)
+        self._out.write(frame)
+        self._pieces, self._size = [], 0
+
+
+def _connect(config: StoreConfig, database: str, settings: Mapping[str, Any] | None = None) -> Client:
+    return _Client(
         host=config.host,
         port=config.port,
         user=config.user,
@@ -46,7 +111,7 @@ def _connect(config: StoreConfig, database: str) -> Client:
         send_receive_timeout=config.timeout_s,
         client_name="clusterctl",
         settings_is_important=True,
-        settings={"server_side_params": True},
+        settings={"server_side_params": True, **(settings or {})},
     )
 
 
@@ -62,14 +127,17 @@ def create_database(config: StoreConfig) -> None:
 
 
 class DriverStore:
-    """One connection. Not thread-safe. Reconnects by itself after a failure, never inside a statement."""
+    """One connection. Not thread-safe. Reconnects by itself after a failure, never inside a statement.
 
-    def __init__(self, config: StoreConfig) -> None:
+    `settings` of ClickHouse go with every statement."""
+
+    def __init__(self, config: StoreConfig, settings: Mapping[str, Any] | None = None) -> None:
         self.database = config.database
-        self._client = _connect(config, config.database)
+        self._client = _connect(config, config.database, settings)
 
-    def query(self, sql: str, params: Mapping[str, Param] | None = None) -> Result:
-        rows, columns = self._run(sql, params, with_column_types=True)
+    def query(self, sql: str, params: Mapping[str, Param] | None = None, bounds: Bounds | None = None) -> Result:
+        settings = bounds.settings() if bounds else None
+        rows, columns = self._run(sql, params, with_column_types=True, settings=settings)
         return Result(tuple(name for name, _ in columns), tuple(kind for _, kind in columns), list(rows))
 
     def execute(self, sql: str, params: Mapping[str, Param] | None = None) -> None:
@@ -84,9 +152,8 @@ class DriverStore:
             raise _translated(error) from error
 
     def insert(self, table: str, columns: Columns, token: str = "") -> None:
-        # fresh lists on each call: the driver writes its encoding back into what it is given
-        data = [list(values) for values in columns.values()]
-        if not data or not data[0]:
+        data = _as_data(columns)
+        if not data or not len(data[0]):
             return
         settings: dict[str, Any] = {**INSERT_SETTINGS, "insert_block_size": max(1_048_576, len(data[0]))}
         if token:
@@ -110,3 +177,11 @@ class DriverStore:
 
     def close(self) -> None:
         self._client.disconnect()
+
+
+def _as_data(columns: Columns) -> list[Any]:
+    """Arrays as they are; of lists fresh ones on each call, since the driver writes its encoding back into them."""
+    values = list(columns.values())
+    if any(isinstance(column, list) for column in values):
+        return [list(column) for column in values]
+    return _Arrays(values)  # type: ignore[arg-type]

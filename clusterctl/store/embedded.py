@@ -22,7 +22,7 @@ from chdb import ChdbError
 from clusterctl.clock import MS_PER_S
 from clusterctl.config import Config
 from clusterctl.errors import ServerError, StoreLocked, StoreUnavailable, Unencodable
-from clusterctl.store import Columns, Param, Result, param_text
+from clusterctl.store import INSERT_SETTINGS, Bounds, Columns, Param, Result, param_text
 from clusterctl.store.columns import reader_of, time_columns
 
 DATABASE = "clusterctl"
@@ -33,7 +33,9 @@ READ_SETTINGS = {
     "output_format_json_quote_denormals": "1",
     "session_timezone": "'UTC'",
 }
+MAX_READERS = 4
 _CODE = re.compile(r"Code: (\d+)\. DB::(?:\w+)?Exception: (.*)", re.DOTALL)
+_INSERT = ", ".join(f"{name} = {value!r}" for name, value in INSERT_SETTINGS.items())
 _json = msgspec.json.Decoder()
 
 
@@ -71,17 +73,39 @@ class EmbeddedStore:
 
     def __init__(self, directory: Path, wait_s: float = 0.0) -> None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
         self._lock = self._acquire(directory, wait_s)
         try:
-            self._connection = chdb.connect(str(directory / "engine"))
+            self._directory = directory
+            self._connection = self._connect()
             self.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
-            self.execute(f"USE {DATABASE}")
-            for name, value in READ_SETTINGS.items():
-                self.execute(f"SET {name} = {value}")
+            self._readers: dict[Bounds, Any] = {}
+            self._prepare(self._connection)
         except (ChdbError, RuntimeError) as error:
             self._lock.close()
             raise _translated(error) from error
+
+    def _prepare(self, connection: Any) -> None:
+        """A session's database, and how it writes what it answers."""
+        self._run(f"USE {DATABASE}", None, "Null", connection)
+        for name, value in READ_SETTINGS.items():
+            self._run(f"SET {name} = {value}", None, "Null", connection)
+
+    def _reader(self, bounds: Bounds) -> Any:
+        """A session of its own for reads under bounds: one that is read-only stays so."""
+        if bounds not in self._readers:
+            if len(self._readers) >= MAX_READERS:
+                self._readers.pop(next(iter(self._readers))).close()
+            session = self._connect()
+            self._prepare(session)
+            # readonly comes last: after it, how much a query may take could still be changed, but not that it only reads
+            for name, value in reversed(bounds.settings().items()):
+                self._run(f"SET {name} = {value}", None, "Null", session)
+            self._readers[bounds] = session
+        return self._readers[bounds]
+
+    def _connect(self) -> Any:
+        return chdb.connect(str(self._directory / "engine"))
 
     @staticmethod
     def _acquire(directory: Path, wait_s: float) -> Any:
@@ -101,8 +125,9 @@ class EmbeddedStore:
                     ) from None
                 time.sleep(0.05)
 
-    def query(self, sql: str, params: Mapping[str, Param] | None = None) -> Result:
-        raw = self._run(sql, params, ROWS_FORMAT)
+    def query(self, sql: str, params: Mapping[str, Param] | None = None, bounds: Bounds | None = None) -> Result:
+        with self._turn:
+            raw = self._run(sql, params, ROWS_FORMAT, self._reader(bounds) if bounds else None)
         lines = raw.splitlines()
         names, types = _json.decode(lines[0]), _json.decode(lines[1])
         readers = [(i, reader) for i, kind in enumerate(types) if (reader := reader_of(kind))]
@@ -118,23 +143,26 @@ class EmbeddedStore:
     def execute(self, sql: str, params: Mapping[str, Param] | None = None) -> None:
         self._run(sql, params, "Null")
 
-    def _run(self, sql: str, params: Mapping[str, Param] | None, output: str) -> bytes:
+    def _run(self, sql: str, params: Mapping[str, Param] | None, output: str, session: Any = None) -> bytes:
         bound = {name: _escaped(param_text(value)) for name, value in (params or {}).items()}
         with self._turn:
+            connection = session or self._connection
             try:
-                result = self._connection.query(sql, output, params=bound)
+                result = connection.query(sql, output, params=bound)
             except (ChdbError, RuntimeError) as error:
+                # what a failed query had written by then would stand before the answer to the next one
+                connection.query("SELECT 1", "Null")
                 raise _translated(error) from error
             return bytes(result.bytes())
 
     def insert(self, table: str, columns: Columns, token: str = "") -> None:
-        if not columns or not next(iter(columns.values())):
+        if not columns or not len(next(iter(columns.values()))):
             return
         times = time_columns(table)
         try:
             data = msgspec.json.encode(
                 {
-                    name: [None if v is None else v / MS_PER_S for v in values] if name in times else values
+                    name: [None if v is None else v / MS_PER_S for v in values] if name in times else list(values)
                     for name, values in columns.items()
                 }
             ).decode()
@@ -143,12 +171,14 @@ class EmbeddedStore:
         quoted = token.replace("\\", "\\\\").replace("'", "\\'")
         chosen = f", insert_deduplication_token = '{quoted}'" if token else ""
         self._run(
-            f"INSERT INTO {table} ({', '.join(columns)}) SETTINGS async_insert = 0, "
-            f"deduplicate_insert = 'enable', max_insert_block_size = 1048449{chosen} FORMAT JSONColumns {data}",
+            f"INSERT INTO {table} ({', '.join(columns)}) SETTINGS {_INSERT}, "
+            f"max_insert_block_size = 1048449{chosen} FORMAT JSONColumns {data}",
             None,
             "Null",
         )
 
     def close(self) -> None:
+        for session in self._readers.values():
+            session.close()
         self._connection.close()
         self._lock.close()

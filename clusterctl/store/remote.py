@@ -10,7 +10,7 @@ from typing import Any
 
 from clusterctl.errors import ServerError, StoreError, StoreUnavailable, Unencodable
 from clusterctl.frames import read_frame, socket_address, write_frame
-from clusterctl.store import Columns, Param, Result, param_text
+from clusterctl.store import Bounds, Columns, Param, Result, param_text
 
 REPLY_TIMEOUT_S = 300.0
 
@@ -48,15 +48,16 @@ class RemoteStore:
         """Raises StoreUnavailable if the owner does not answer."""
         self._ask("ping", [])
 
-    def query(self, sql: str, params: Mapping[str, Param] | None = None) -> Result:
-        names, types, rows = self._ask("query", [sql, _bound(params)])
+    def query(self, sql: str, params: Mapping[str, Param] | None = None, bounds: Bounds | None = None) -> Result:
+        limits = [bounds.timeout_s, bounds.memory_bytes, bounds.rows] if bounds else []
+        names, types, rows = self._ask("query", [sql, _bound(params), limits])
         return Result(tuple(names), tuple(types), [tuple(row) for row in rows])
 
     def execute(self, sql: str, params: Mapping[str, Param] | None = None) -> None:
         self._ask("execute", [sql, _bound(params)])
 
     def insert(self, table: str, columns: Columns, token: str = "") -> None:
-        self._ask("insert", [table, dict(columns), token])
+        self._ask("insert", [table, {name: list(values) for name, values in columns.items()}, token])
 
     def _ask(self, operation: str, arguments: list[Any]) -> Any:
         with self._turn:

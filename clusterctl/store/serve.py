@@ -14,7 +14,7 @@ from typing import Any
 
 from clusterctl.errors import ServerError, StoreError, Unencodable
 from clusterctl.frames import read_frame, socket_address, write_frame
-from clusterctl.store import Store
+from clusterctl.store import Bounds, Store
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -34,7 +34,8 @@ def answer(store: Store, operation: str, arguments: list[Any]) -> list[Any]:
     """Do one operation; errors travel as data."""
     try:
         if operation == "query":
-            result = store.query(*arguments)
+            sql, params, limits = arguments
+            result = store.query(sql, params, Bounds(*limits) if limits else None)
             return ["ok", [result.names, result.types, result.rows]]
         if operation == "execute":
             store.execute(*arguments)
@@ -46,7 +47,7 @@ def answer(store: Store, operation: str, arguments: list[Any]) -> list[Any]:
         return ["error", "server", error.code, error.text]
     except Unencodable as error:
         return ["error", "unencodable", 0, str(error)]
-    except (StoreError, TypeError) as error:
+    except (StoreError, TypeError, ValueError) as error:
         return ["error", "unavailable", 0, str(error)]
     return ["ok", None]
 

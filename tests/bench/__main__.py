@@ -5,7 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import agent, collector, hook, kmsg, latency, probes, report, storage, wirespeed
+from tests.bench import (
+    agent,
+    codecs,
+    collector,
+    fleetload,
+    hook,
+    kafka_engine,
+    kmsg,
+    latency,
+    peers,
+    probes,
+    report,
+    rollup,
+    storage,
+    wirespeed,
+)
 
 BENCHES: dict[str, Callable[[], None]] = {
     "wire": wirespeed.main,
@@ -15,8 +30,13 @@ BENCHES: dict[str, Callable[[], None]] = {
     "hook": hook.main,
     "latency": latency.main,
     "collector": collector.main,
+    "fleet": fleetload.main,
+    "kafka_engine": kafka_engine.main,
     "storage": storage.main,
+    "codecs": codecs.main,
+    "peers": peers.main,
     "report": report.main,
+    "rollup": rollup.main,
 }
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,11 +29,14 @@ def broker() -> Iterator[tuple[dict[str, str], KafkaServer]]:
 
 
 @contextmanager
-def both() -> Iterator[tuple[dict[str, str], KafkaServer, ClickHouseServer]]:
-    """Environment of a clusterctl that uses them, and the two."""
+def both(
+    java: Sequence[str] = (), *, direct: bool = False
+) -> Iterator[tuple[dict[str, str], KafkaServer, ClickHouseServer]]:
+    """Environment of a clusterctl that uses them, and the two. `java` has options for the broker; `direct` leaves out the
+    proxy before the server, which costs time of a core."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        kafka, clickhouse = KafkaServer(home), ClickHouseServer(home)
+        kafka, clickhouse = KafkaServer(home, java) if java else KafkaServer(home), ClickHouseServer(home)
         kafka.start()
         clickhouse.start()
         name = f"b{uuid.uuid4().hex[:8]}"
@@ -41,7 +44,9 @@ def both() -> Iterator[tuple[dict[str, str], KafkaServer, ClickHouseServer]]:
             "CLUSTERCTL_SITE_DATA_DIR": str(home / "data"), "CLUSTERCTL_SITE_HOST": "bench",
             "CLUSTERCTL_BUS_KIND": "kafka", "CLUSTERCTL_BUS_BOOTSTRAP_SERVERS": kafka.address,
             "CLUSTERCTL_BUS_TOPIC_PREFIX": name, "CLUSTERCTL_BUS_GROUP": name, "CLUSTERCTL_STORE_KIND": "clickhouse",
-            "CLUSTERCTL_STORE_PORT": str(clickhouse.port), "CLUSTERCTL_STORE_DATABASE": name,
+            "CLUSTERCTL_STORE_PORT": str(clickhouse.inner_port if direct else clickhouse.port),
+            "CLUSTERCTL_STORE_DATABASE": name,
+            "CLUSTERCTL_COLLECTOR_METRICS_LISTEN": "",
         }  # fmt: skip
         try:
             yield env, kafka, clickhouse

@@ -12,8 +12,9 @@ from clusterctl.bus import Bus, Consumer, Listener, Message, Partition, Position
 from clusterctl.bus.memory import MemoryBus
 from clusterctl.bus.spool import SpoolBus
 from clusterctl.config import Config, load
-from clusterctl.errors import BusError
+from clusterctl.errors import BusError, CommitRefused
 from clusterctl.schema import Lane
+from tests.support.cli import wait_for
 
 CONFIG = load(None, {})
 
@@ -45,7 +46,8 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
         return lambda: bus, "samples"
     if request.param == "spool":
         return lambda: SpoolBus(str(tmp_path), 10_000_000), "samples"
-    config: Config = load(None, request.getfixturevalue("kafka_env"))
+    env = {**request.getfixturevalue("kafka_env"), "CLUSTERCTL_BUS_SESSION_TIMEOUT_S": "6"}
+    config: Config = load(None, env)
     open_bus(config).ensure_topics()
     return lambda: open_bus(config), topic_of(Lane.SAMPLES, config)
 
@@ -153,3 +155,45 @@ def test_the_listener_is_told_before_the_first_record(opened: Opened) -> None:
     assert isinstance(seen, Seen)
     assert record.partition in seen.partitions
     consumer.close()
+
+
+def test_a_standing_tells_position_and_log_of_a_group_that_need_not_run(opened: Opened) -> None:
+    make, topic = opened
+    before_ms = time.time_ns() // 1_000_000
+    send(make(), topic, [b"a", b"b", b"c"])
+    consumer = make().consumer([topic], "group", Seen())
+    second = read(consumer, 3)[1]
+    consumer.commit(second.partition, Position(second.offset, "note"))
+    consumer.close()
+    bus = make()
+    assert bus.identity(topic) == bus.identity(topic) != ""
+    by_partition = {found.partition: found for found in bus.standing(topic, "group")}
+    found = by_partition.pop(second.partition)
+    assert (found.position, found.oldest, found.end, found.start) == (Position(1, "note"), 0, 3, 1)
+    assert abs((found.oldest_ms or 0) - before_ms) < 60_000
+    assert all((other.position, other.oldest, other.end, other.oldest_ms) == (None, 0, 0, None)
+               for other in by_partition.values())  # fmt: skip
+    assert [other.position for other in bus.standing(topic, "stranger")] == [None] * (1 + len(by_partition))
+
+
+def test_a_group_without_members_can_be_moved(opened: Opened) -> None:
+    make, topic = opened
+    send(make(), topic, [b"a", b"b", b"c"])
+    consumer = make().consumer([topic], "group", Seen())
+    first = read(consumer, 3)[0]
+    consumer.commit(first.partition, Position(first.offset, "note"))
+    consumer.close()
+    assert wait_for(lambda: moved(make(), first.partition, 2), 30, 0.5)
+    later = make().consumer([topic], "group", Seen())
+    assert [record.value for record in read(later, 1)] == [b"c"]
+    assert later.committed(first.partition) == Position(2), "and no note is left"
+    later.close()
+
+
+def moved(bus: Bus, partition: Partition, offset: int) -> bool:
+    """False while the group is not known to be empty: a static member is missed only after the session timeout."""
+    try:
+        bus.move("group", partition, offset)
+    except CommitRefused:
+        return False
+    return True

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from clusterctl.analytics import incidents  # noqa: F401 - registers its query
+from clusterctl.analytics import doctor, incidents, retention, rollup  # noqa: F401 - register their queries
 from clusterctl.analytics.migrate import migrate
 from clusterctl.analytics.query import Query, python_type
 from clusterctl.analytics.reports import queries  # noqa: F401
@@ -22,6 +22,18 @@ SAMPLES: dict[str, Param] = {
     "since": datetime(2026, 1, 1, tzinfo=timezone.utc),
     "until": datetime(2026, 2, 1, tzinfo=timezone.utc),
     "top": 5,
+    "table": "gpu_sample",
+    "tables": "^(host_sample|nic_sample)$",
+    "host_count": 5,
+    "silent_s": 240,
+    "hosts": '["it\'s"]',
+    "rollup": "gpu_hour",
+    "source": "gpu_sample",
+    "period": "hour",
+    "device": "gpu_uuid",
+    "policy": "default",
+    "step_ms": 3_600_000,
+    "stored_since": datetime(2026, 1, 1, tzinfo=timezone.utc),
 }
 
 
@@ -32,9 +44,25 @@ def expected(hint: Any) -> tuple[type, bool]:
     return typing.get_origin(real[0]) or real[0], len(members) > len(real)
 
 
-@pytest.mark.parametrize("query", Query.registry, ids=lambda query: str(query.path))
+DOCTORS = [query for query in Query.registry if query.path.startswith("doctor/")]
+
+
+@pytest.mark.parametrize(
+    "query", [query for query in Query.registry if query not in DOCTORS], ids=lambda query: str(query.path)
+)
 def test_columns_are_those_of_the_row_class(store: Store, query: Query[Any]) -> None:
     migrate(store)
+    _fits(store, query)
+
+
+def test_columns_of_the_doctor_are_those_of_its_row_classes(store: Store) -> None:
+    migrate(store)
+    assert len(DOCTORS) >= 15
+    for query in DOCTORS:
+        _fits(store, query)
+
+
+def _fits(store: Store, query: Query[Any]) -> None:
     params = {name: SAMPLES[name] for name in query.parameters()}
     result = store.query(query.text, params)
     assert result.names == query.fields
@@ -49,8 +77,14 @@ def test_columns_are_those_of_the_row_class(store: Store, query: Query[Any]) -> 
 def test_every_report_file_has_a_query() -> None:
     from clusterctl.analytics.query import SQL
 
-    files = {f"reports/{entry.name}" for entry in (SQL / "reports").iterdir() if entry.name.endswith(".sql")}
-    assert files == {query.path for query in Query.registry}
+    folders = ("reports", "doctor")
+    files = {
+        f"{folder}/{entry.name}"
+        for folder in folders
+        for entry in (SQL / folder).iterdir()
+        if entry.name.endswith(".sql")
+    }
+    assert files == {query.path for query in Query.registry if query.path.startswith(folders)}
 
 
 @pytest.mark.parametrize(

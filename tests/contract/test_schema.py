@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from clusterctl.analytics.migrate import applied, drift, migrate, migrations, require_current
+from clusterctl.analytics.drift import drift
+from clusterctl.analytics.migrate import applied, migrate, migrations, require_current
 from clusterctl.errors import SchemaBehind
 from clusterctl.schema import TABLES
 from clusterctl.schema.table import DEDUPLICATION
@@ -23,6 +24,21 @@ def test_drift_is_seen(store: Store) -> None:
     assert drift(store) == [
         "gpu_sample.power_mw: declared Nullable(UInt32), found nothing",
         "presence.stray: not declared",
+    ]
+
+
+def test_another_codec_is_drift(store: Store) -> None:
+    migrate(store)
+    store.execute("ALTER TABLE gpu_sample MODIFY COLUMN energy_mj CODEC(DoubleDelta, LZ4)")
+    store.execute("ALTER TABLE presence MODIFY COLUMN seq REMOVE CODEC")
+    store.execute("ALTER TABLE gpu_sample RESET SETTING min_compress_block_size")
+    store.execute("ALTER TABLE nic_sample MODIFY COLUMN bus_offset RESET SETTING max_compress_block_size")
+    blocks = "SETTINGS (min_compress_block_size = 4194304, max_compress_block_size = 4194304)"
+    assert drift(store) == [
+        "gpu_sample: declared min_compress_block_size = 262144, not found",
+        "gpu_sample.energy_mj: declared CODEC(Delta, ZSTD(1)), found CODEC(DoubleDelta, LZ4)",
+        f"nic_sample.bus_offset: declared {blocks}, not found",
+        "presence.seq: declared CODEC(Delta, ZSTD(1)), found no codec",
     ]
 
 

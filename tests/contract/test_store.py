@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clusterctl.analytics.migrate import migrate
-from clusterctl.errors import ServerError
+from clusterctl.errors import QueryTooDear, ServerError
 from clusterctl.schema import EVENT, PRESENCE
-from clusterctl.store import Store
+from clusterctl.store import Bounds, Result, Store
+from clusterctl.store.bounded import BoundedReader
 
 HOSTILE = [
     "it's",
@@ -136,3 +137,48 @@ def test_inserting_nothing_is_nothing(store: Store) -> None:
     migrate(store)
     store.insert("presence", presence(0))
     assert count(store) == 0
+
+
+BOUNDS = Bounds(timeout_s=1.0, memory_bytes=64 << 20, rows=1_000)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO presence (host) SELECT 'x'",
+        "DROP TABLE presence",
+        "ALTER TABLE presence DELETE WHERE 1",
+        "SET readonly = 0",
+        "CREATE TABLE other (x UInt8) ENGINE = Memory",
+    ],
+)
+def test_under_bounds_nothing_can_be_written(store: Store, statement: str) -> None:
+    migrate(store)
+    with pytest.raises(QueryTooDear) as refused:
+        BoundedReader(store, BOUNDS).query(statement)
+    assert "write" in str(refused.value)
+    store.insert("presence", presence(1))
+    assert BoundedReader(store, BOUNDS).query("SELECT count() AS n FROM presence").rows == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT count() AS n FROM numbers(1000000000000) WHERE sipHash64(number) = 1", "report_timeout_s"),
+        ("SELECT length(groupArray(number)) AS n FROM numbers(100000000)", "report_memory_bytes"),
+        ("SELECT number FROM numbers(2000)", "ask for less"),
+    ],
+)
+def test_a_query_that_costs_too_much_ends_with_a_hint(store: Store, sql: str, said: str) -> None:
+    reader = BoundedReader(store, BOUNDS)
+    with pytest.raises(QueryTooDear) as reached:
+        reader.query(sql)
+    assert said in reached.value.hint
+    assert reader.query("SELECT {x:String} AS x", {"x": "it's"}).rows == [("it's",)], "and the store goes on"
+    assert len(store.query("SELECT number FROM numbers(2000)").rows) == 2_000, "without bounds it is as before"
+
+
+def test_a_query_that_fails_midway_leaves_nothing_behind(store: Store) -> None:
+    with pytest.raises(ServerError):
+        store.query("SELECT number AS n, throwIf(number = 150000) AS t FROM numbers(200000)")
+    assert store.query("SELECT 1 AS one") == Result(("one",), ("UInt8",), [(1,)])

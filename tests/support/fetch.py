@@ -9,12 +9,26 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 KAFKA_VERSION = "4.1.0"
+ZOOKEEPER_VERSION = "3.9.4"
 CLICKHOUSE_VERSION = "26.7.3-stable.1"
 DEPENDENCY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 
 
+REQUIRED = set(filter(None, os.environ.get("CLUSTERCTL_TEST_REQUIRE", "").split(",")))
+"""Where the servers must run: there a missing tool fails instead of skipping."""
+
+
 class Missing(Exception):
     """A tool that the download needs is not on this machine; the text says which."""
+
+
+def unavailable(name: str, reason: str) -> None:
+    """Skip the test, or fail it where it must run."""
+    import pytest
+
+    if name in REQUIRED:
+        pytest.fail(f"{name} tests must run here: {reason}")
+    pytest.skip(f"no {name}: {reason}")
 
 
 def cache() -> Path:
@@ -31,12 +45,22 @@ def _need(*tools: str) -> None:
 
 def kafka_jars() -> Path:
     """The folder of Kafka's jars."""
+    return _jars("kafka", KAFKA_VERSION)
+
+
+def zookeeper_jars() -> Path:
+    """The folder of ZooKeeper's jars."""
+    return _jars("zookeeper", ZOOKEEPER_VERSION)
+
+
+def _jars(name: str, version: str) -> Path:
+    """What the project file in the folder of that name asks for."""
     _need("java")
-    lib = cache() / f"kafka-{KAFKA_VERSION}"
+    lib = cache() / f"{name}-{version}"
     if not (lib / "complete").exists():
         _need("mvn")
         lib.mkdir(parents=True, exist_ok=True)
-        _run(["mvn", "-q", "-B", "-f", str(HERE / "kafka" / "pom.xml"), DEPENDENCY_PLUGIN, f"-DoutputDirectory={lib}"])
+        _run(["mvn", "-q", "-B", "-f", str(HERE / name / "pom.xml"), DEPENDENCY_PLUGIN, f"-DoutputDirectory={lib}"])
         (lib / "complete").touch()
     return lib
 
@@ -61,7 +85,7 @@ def _run(command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    for fetch in (kafka_jars, clickhouse_library):
+    for fetch in (kafka_jars, zookeeper_jars, clickhouse_library):
         try:
             print(fetch())
         except Missing as missing:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
-from clusterctl import wire
+from clusterctl import packs, wire
 from clusterctl.schema import HOST_SAMPLE, NIC_SAMPLE
 
 
@@ -25,3 +26,9 @@ def nic_batch(host: str, seq: int, ts: int, ports: int = 2, *, cluster: str = "c
         for number in range(ports)
     ]
     return wire.encode(NIC_SAMPLE, rows, cluster=cluster, host=host, boot_id="boot", seq=seq, sent_ms=ts)
+
+
+def rows_of(data: bytes) -> tuple[list[int], list[Any]]:
+    """Batch numbers and rows of a message, batch or pack."""
+    pack, shape = wire.receive(data)
+    return packs.unpack(pack, shape)

@@ -18,7 +18,7 @@ from clusterctl.agent.outbox import Outbox
 from clusterctl.agent.presence import MinuteBook, Seen
 from clusterctl.agent.publish import Publisher, Window
 from clusterctl.agent.schedule import Ticker, phase_ms
-from clusterctl.bus import Done, Message, Partition, topic_of
+from clusterctl.bus import Done, Message, Partition, Record, topic_of
 from clusterctl.bus.spool import SpoolBus
 from clusterctl.clock import SystemClock
 from clusterctl.config import load
@@ -26,6 +26,7 @@ from clusterctl.errors import BusError, BusUnavailable, RecordTooLarge
 from clusterctl.schema import EVENT, HOST_SAMPLE, Lane
 from tests.support.cli import wait_for
 from tests.support.clock import HandClock
+from tests.support.wirehelp import host_batch
 
 
 def test_ticks_stand_on_the_grid_plus_the_hosts_phase() -> None:
@@ -271,3 +272,15 @@ def test_events_are_sent_at_once_and_samples_together(tmp_path: Path) -> None:
         thread.join(5.0)
         outbox.close()
     assert out.sent == 3
+
+
+def test_a_batch_that_does_not_pass_goes_alone_and_holds_nobody() -> None:
+    """An agent was updated over a spool of another version, say."""
+    from clusterctl.agent.parcel import parcels
+
+    topic = Partition("s", 0)
+    good = [Record(topic, number, 0, b"h", host_batch("h", number, 5)) for number in range(6)]
+    mixed = [*good[:3], Record(topic, 3, 0, b"h", good[3].value[:-30] + b"\xc1" * 30), *good[4:]]
+    assert [len(parcel.records) for parcel in parcels(good, ["s"])] == [6]
+    sent = parcels(mixed, ["s"])
+    assert sorted(record.offset for parcel in sent for record in parcel.records) == list(range(6))

@@ -149,6 +149,16 @@ def test_a_gap_counts_once_however_often_the_next_point_is_asked_for() -> None:
     ticker.served(tick)
     ticker.next_ms()
     assert ticker.missed == missed
-    ticker.owe(4)
+    assert ticker.owe_since(tick - 40_000) == 4
     ticker.next_ms()
     assert ticker.missed == missed + 4
+
+
+def test_a_restart_owes_every_point_between_the_last_tick_and_its_own_first() -> None:
+    ticker = Ticker(500, 395, clock := HandClock())
+    first = ticker.next_ms()
+    assert ticker.owe_since(first - 500) == 0, "it was away for less than a period"
+    assert ticker.owe_since(first - 8_500) == 16
+    assert ticker.missed == 16
+    clock.sleep_s((first - clock.now_ms()) / 1_000)
+    assert ticker.next_ms() == first, "which is still to come"

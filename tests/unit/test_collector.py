@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
+import tempfile
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusterctl.bus import Message, Partition, Position
-from clusterctl.bus.memory import MemoryBus
-from clusterctl.collector.deadletter import Quota
+from clusterctl.bus.memory import MemoryBus, MemoryConsumer
+from clusterctl.collector.block import Block
 from clusterctl.collector.fate import Fate, fate_of
+from clusterctl.collector.journal import Journal, Pending
 from clusterctl.collector.main import Collector
+from clusterctl.collector.quota import Quota
+from clusterctl.collector.sink import Sink
+from clusterctl.collector.writers import Inline
 from clusterctl.config import Config, load
 from clusterctl.errors import (
     BusUnavailable,
@@ -28,7 +36,7 @@ from clusterctl.errors import (
     Unencodable,
 )
 from clusterctl.schema import TABLE_BY_NAME
-from clusterctl.store import Columns, Param, Result
+from clusterctl.store import Bounds, Columns, Param, Result
 from tests.support.clock import HandClock
 from tests.support.wirehelp import host_batch, nic_batch
 
@@ -50,7 +58,7 @@ class TokenStore:
         self.die_after = -1
         self.refuse: Any = None
 
-    def query(self, sql: str, params: dict[str, Param] | None = None) -> Result:
+    def query(self, sql: str, params: dict[str, Param] | None = None, bounds: Bounds | None = None) -> Result:
         raise NotImplementedError
 
     def execute(self, sql: str, params: dict[str, Param] | None = None) -> None:
@@ -74,8 +82,13 @@ class TokenStore:
         return
 
 
+SCRATCH = tempfile.TemporaryDirectory()
+
+
 def configured(**env: str) -> Config:
-    return load(None, {f"CLUSTERCTL_COLLECTOR_{name.upper()}": value for name, value in env.items()})
+    """With a data directory of its own: what is left of the quota is kept there."""
+    named = {f"CLUSTERCTL_COLLECTOR_{name.upper()}": value for name, value in env.items()}
+    return load(None, {**named, "CLUSTERCTL_SITE_DATA_DIR": str(Path(SCRATCH.name) / uuid.uuid4().hex)})
 
 
 def fill(bus: MemoryBus, count: int, hosts: int = 5) -> None:
@@ -91,7 +104,8 @@ def expected(count: int) -> int:
 
 
 def collector(bus: MemoryBus, store: TokenStore, config: Config | None = None) -> Collector:
-    return Collector(config or configured(samples_age_s="0.01"), bus, store, threading.Event(), bus.clock)
+    writers = Inline(Sink([store]))
+    return Collector(config or configured(samples_age_s="0.01"), bus, writers, threading.Event(), bus.clock)
 
 
 @pytest.fixture
@@ -100,7 +114,7 @@ def bus() -> MemoryBus:
 
 
 def drain(worker: Collector, bus: MemoryBus) -> None:
-    for _ in range(10):
+    for _ in range(120):
         worker.step()
         bus.clock.sleep_s(1.0)
 
@@ -282,3 +296,120 @@ def test_a_clock_ten_years_off_costs_its_message_alone(bus: MemoryBus) -> None:
     drain(worker, bus)
     assert len(store.rows) == expected(30)
     assert worker.meters.get("dead_letters") == 2
+
+
+def test_a_table_stored_before_another_was_refused_is_not_stored_again(bus: MemoryBus) -> None:
+    """Neither by the halves, nor by an heir who finds a half's note."""
+    fill(bus, 90)
+    store = TokenStore()
+    spoilt = next(key for number in range(3, 90, 3) for key in nic_keys(bus, number) if number == 45)
+    store.refuse = lambda row: row == spoilt
+    worker = collector(bus, store)
+    drain(worker, bus)
+    assert worker.meters.get("splits") > 0
+    assert Counter(store.rows).most_common(1)[0][1] == 1, "the plain count, not only the distinct one"
+    assert len(store.rows) == expected(90) - 2, "the message of the spoilt row has two"
+
+
+def nic_keys(bus: MemoryBus, number: int) -> Iterator[tuple[Any, ...]]:
+    """Keys of message `number` of `fill`, which is a port batch."""
+    for port in range(2):
+        yield ("nic_sample", "c", f"h{number % 5}", f"eth{port}", bus.clock.now_ms() + number // 5)
+
+
+def test_the_note_of_a_half_says_what_is_stored_already() -> None:
+    bus = MemoryBus(partitions=1)
+    journal = Journal(bus.consumer([TOPIC], "g", Nobody()))
+    whole = Block(Partition(TOPIC, 0), 0, 10, ())
+    journal.intend(whole)
+    assert journal.pending(whole.partition).stored == {}
+    half = replace(whole, end=6, stored={"host_sample": 10})
+    journal.intend(half)
+    assert journal.pending(whole.partition) == Pending(0, 6, {"host_sample": 10})
+    journal.settle(half)
+    assert journal.pending(whole.partition) == Pending(6, None, {"host_sample": 10}), (
+        "the rest is known to be half stored"
+    )
+    journal.settle(replace(half, begin=6, end=10))
+    assert journal.pending(whole.partition) == Pending(10, None)
+
+
+class Nobody:
+    def assigned(self, partitions: Any) -> None: ...
+
+    def revoked(self, partitions: Any) -> None: ...
+
+    def lost(self, partitions: Any) -> None: ...
+
+
+@pytest.mark.parametrize("commits", range(14))
+def test_death_in_the_middle_of_a_split_stores_nothing_twice(commits: int) -> None:
+    """Also when only the first half was settled: the rest is promised in the same commit, with what is stored already."""
+    bus, store = CrashingBus(HandClock()), TokenStore()
+    fill(bus, 30)
+    spoilt = next(nic_keys(bus, 15))
+    store.refuse = lambda row: row == spoilt
+    bus.commits_left, bus.after = commits, True
+    try:
+        drain(collector(bus, store), bus)
+    except Died:
+        bus.commits_left = -1
+        drain(collector(bus, store), bus)
+    assert Counter(store.rows).most_common(1)[0][1] == 1
+    assert len(store.rows) == expected(30) - 2
+
+
+class LosingBus(MemoryBus):
+    """Its first fetch of each partition forgets a record in the middle."""
+
+    def consumer(self, topics: Any, group: str, listener: Any) -> Any:
+        inner = super().consumer(topics, group, listener)
+        poll, forgot = inner.poll, set()
+
+        def losing(timeout_s: float) -> Any:
+            records = poll(timeout_s)
+            kept = [record for record in records if record.offset != 5 or record.partition in forgot]
+            forgot.update(record.partition for record in records if record.offset == 5)
+            return kept
+
+        inner.poll = losing  # type: ignore[method-assign]
+        return inner
+
+
+def test_a_fetch_that_got_lost_on_its_way_is_fetched_again() -> None:
+    bus, store = LosingBus(partitions=3, clock=HandClock()), TokenStore()
+    for partition in range(3):
+        bus.positions["clusterctl-collector", Partition(TOPIC, partition)] = Position(0)
+    fill(bus, 90)
+    drain(collector(bus, store), bus)
+    assert len(store.rows) == len(set(store.rows)) == expected(90)
+
+
+def test_a_hole_that_is_there_is_believed_the_second_time(bus: MemoryBus) -> None:
+    fill(bus, 60)
+    for log in bus.logs.values():
+        bus.positions["clusterctl-collector", log[0].partition] = Position(0)
+    there = sum(len(log) for log in bus.logs.values())
+    consumer_poll = MemoryConsumer.poll
+    store = TokenStore()
+    worker = collector(bus, store)
+
+    def without(timeout_s: float) -> Any:
+        return [record for record in consumer_poll(worker._consumer, timeout_s) if record.offset != 3]  # type: ignore[arg-type]
+
+    worker._consumer.poll = without  # type: ignore[method-assign]
+    drain(worker, bus)
+    settled = [position.offset for (_, partition), position in bus.positions.items() if partition.topic == TOPIC]
+    assert sum(settled) == there
+
+
+@pytest.mark.parametrize("data", [b"\x91" * 1_100, b"\x9b\x02" + b"\x91" * 5_000, b"\x99\x01" + b"\x81" * 5_000, b""])
+def test_hostile_bytes_cost_themselves(bus: MemoryBus, data: bytes) -> None:
+    fill(bus, 12)
+    bus.append(Message(TOPIC, b"k" * 5_000, data, (("h" * 5_000, b"v" * 5_000),) * 40))
+    store = TokenStore()
+    worker = collector(bus, store)
+    drain(worker, bus)
+    assert len(store.rows) == expected(12)
+    letter = next(record for partition, log in bus.logs.items() if partition.topic == DEAD for record in log)
+    assert letter.size_bytes < 50_000

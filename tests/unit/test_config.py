@@ -66,8 +66,9 @@ def test_the_environment_is_named_when_it_is_wrong() -> None:
 
 def test_numbers_carry_their_unit_in_the_name() -> None:
     units = ("_s", "_h", "_bytes", "_rows", "_max_bytes", "_partitions", "_factor")
-    units += ("_c", "_ratio", "_per_s", "_per_min", "_per_h", "_ms", "_uw", "_count", "_ber")
-    plain = {"gpus_expected", "port", "max_in_flight", "dead_share", "dead_floor", "dead_in_a_row", "min_coverage"}
+    units += ("_min", "_days", "_c", "_ratio", "_per_s", "_per_min", "_per_h", "_ms", "_uw", "_count", "_ber")
+    plain = {"gpus_expected", "port", "max_in_flight", "min_coverage", "writers"}
+    plain |= {"dead_share", "dead_floor", "dead_in_a_row"}
     for knob in knobs():
         if knob.type in (int, float):
             assert knob.name.endswith(units) or knob.name in plain, knob.name

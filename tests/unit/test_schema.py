@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
 
 from clusterctl.schema import (
+    BATCH_DAY,
+    CLUSTER_DAY,
+    GPU_HOUR,
+    KPI_DAY,
+    NIC_HOUR,
     NIC_LINK_SAMPLE,
     NIC_SAMPLE,
+    PRESENCE,
     SATURATING,
     SATURATING_SLOW,
     SCHEMA_VERSION,
@@ -92,6 +99,23 @@ def test_migrations_are_frozen() -> None:
 
 
 def test_every_table_of_the_samples_stream_is_looked_at_for_lost_batches() -> None:
-    sql = (MIGRATIONS.parent / "reports" / "batches_lost.sql").read_text()
+    sql = (MIGRATIONS.parent / "views" / "003_sample_batch.sql").read_text().replace(";", "")
     for table in TABLES:
-        assert (f"FROM {table.name}\n" in sql) == (table.lane is Lane.SAMPLES), table.name
+        assert (f" FROM {table.name}\n" in sql) == (table.lane is Lane.SAMPLES), table.name
+
+
+@pytest.mark.parametrize("table", [GPU_HOUR, NIC_HOUR, KPI_DAY, CLUSTER_DAY, BATCH_DAY], ids=lambda table: table.name)
+def test_a_rollup_fills_every_column_in_order(table: Table) -> None:
+    sql = (MIGRATIONS.parent / "rollups" / f"{table.name}.sql").read_text()
+    named = re.search(rf"INSERT INTO {table.name} \(([^)]*)\)", sql)
+    assert named is not None
+    assert tuple(name.strip() for name in named[1].split(",")) == table.inserted
+    assert table.version is not None
+    assert "retired" in table.inserted
+
+
+def test_everything_that_rollups_look_through_for_late_rows_has_the_index() -> None:
+    sql = (MIGRATIONS / "0003_rollups.sql").read_text()
+    for table in TABLES:
+        wanted = table is PRESENCE or table.lane is Lane.SAMPLES
+        assert (f"ALTER TABLE {table.name} ADD INDEX" in sql) == wanted, table.name

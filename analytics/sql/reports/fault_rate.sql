@@ -15,8 +15,8 @@ FROM (
         AND (dated = 1 OR period_until <= {until:DateTime64(3, 'UTC')})
     ), 0)) AS fault_count,
     ifNull((
-      SELECT sum(gpus_in_service) / 1440 FROM presence FINAL
-      WHERE cluster = {cluster:String} AND ts >= {since:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')}
+      SELECT sum(in_service) / 1440 FROM node_day_between(
+        cluster = {cluster:String}, since = {since:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')})
     ), 0) + ifNull((
       SELECT sum(gpus * greatest(0, dateDiff('millisecond', greatest(begins, ended_before), ends))) / 86400000
       FROM (
@@ -25,8 +25,8 @@ FROM (
         FROM (
           SELECT DISTINCT gpu, node, gpus, all_bases, greatest(since, {since:DateTime64(3, 'UTC')}) AS begins,
             least(until, {until:DateTime64(3, 'UTC')}, now64(3), ifNull(
-              (SELECT minOrNull(ts) FROM presence
-               WHERE cluster = {cluster:String} AND ts >= {since:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')}),
+              (SELECT minOrNull(first_minute) FROM node_day_between(
+                 cluster = {cluster:String}, since = {since:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')})),
               {until:DateTime64(3, 'UTC')})) AS ends
           FROM exposure FINAL
           WHERE cluster = {cluster:String} AND retired = 0

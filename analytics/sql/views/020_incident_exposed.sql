@@ -13,7 +13,16 @@ SELECT
   ) AS exposed
 FROM incident_current
 LEFT JOIN (
-  SELECT cluster AS w_cluster, host AS w_host, toNullable(min(ts)) AS first_minute FROM presence GROUP BY cluster, host
+  SELECT cluster AS w_cluster, host AS w_host, toNullable(min(first)) AS first_minute
+  FROM (
+    SELECT cluster, host, kpi_day.first_minute AS first FROM kpi_day FINAL
+    WHERE retired = 0 AND day < (SELECT closed FROM presence_rolled)
+    UNION ALL
+    SELECT cluster, host, min(ts) FROM presence WHERE ts >= (SELECT closed FROM presence_rolled) GROUP BY cluster, host
+    UNION ALL
+    SELECT cluster, host, min(ts) FROM presence WHERE ingested_at >= (SELECT settled FROM presence_rolled) GROUP BY cluster, host
+  )
+  GROUP BY cluster, host
 ) AS watched ON watched.w_cluster = incident_current.cluster AND watched.w_host = incident_current.node
 LEFT JOIN (
   SELECT cluster AS n_cluster, node AS n_node, toNullable(min(since)) AS node_since, toNullable(max(until)) AS node_until

@@ -1,0 +1,2 @@
+-- The oldest row that a table still has.
+SELECT minOrNull(ts) AS oldest FROM {source:Identifier}

@@ -56,8 +56,13 @@ def columns_of(table: Table, items: Sequence[Item], partition: int) -> dict[str,
         columns[field.name] = _column(table, field, groups, number)
     columns["schema_version"] = Numbers(np.repeat(np.array([i.pack.schema for i in ordered], dtype="<u2"), counts))
     columns["bus_partition"] = Numbers(np.full(int(counts.sum()), partition, dtype="<u2"))
-    columns["bus_offset"] = Numbers(np.repeat(np.array([i.offset for i in ordered], dtype="<u8"), counts))
-    return columns
+    offsets = np.repeat(np.array([i.offset for i in ordered], dtype="<u8"), counts)
+    columns["bus_offset"] = Numbers(offsets)
+    if len(groups) == 1:
+        return columns
+    # of two rows with one key the later counts, whatever their shapes: a minute's first word and its last, say
+    order = np.lexsort((offsets, np.repeat(_ranks([item.pack.host for item in ordered]), counts)))
+    return {name: column.taken(order) for name, column in columns.items()}
 
 
 def _grouped(items: Sequence[Item]) -> list[Group]:
@@ -66,6 +71,11 @@ def _grouped(items: Sequence[Item]) -> list[Group]:
     for item in items:
         by_shape.setdefault(item.shape, []).append(item)
     return [Group(shape, sorted(found, key=_home)) for shape, found in by_shape.items()]
+
+
+def _ranks(names: list[str]) -> NDArray[Any]:
+    place = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([place[name] for name in names])
 
 
 def _home(item: Item) -> tuple[str, str]:

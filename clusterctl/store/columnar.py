@@ -29,6 +29,10 @@ class Numbers:
             return iter(values)
         return iter([None if gone else value for value, gone in zip(values, self.missing.tolist(), strict=True)])
 
+    def taken(self, order: NDArray[np.intp]) -> Numbers:
+        """The rows in another order."""
+        return Numbers(self.values[order], None if self.missing is None else self.missing[order])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Texts:
@@ -42,6 +46,10 @@ class Texts:
 
     def __iter__(self) -> Iterator[Any]:
         return iter([self.keys[position] for position in self.index.tolist()])
+
+    def taken(self, order: NDArray[np.intp]) -> Texts:
+        """The rows in another order."""
+        return Texts(self.keys, self.index[order])
 
 
 Column = Numbers | Texts

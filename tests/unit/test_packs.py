@@ -199,3 +199,15 @@ def test_more_rows_than_any_agent_sends_are_refused() -> None:
     one = HOST_SAMPLE.row(ts=1, period_ms=1)
     with pytest.raises(DecodeError, match="more than any agent sends"):
         wire.receive(encoded(HOST_SAMPLE, [one] * (packs.MAX_ROWS + 1)))
+
+
+def test_rows_of_one_host_stay_in_the_order_of_their_offsets_whatever_their_shapes() -> None:
+    """Of two rows with one key the later counts: here the second lacks a reading, and so has another shape."""
+    sent = [
+        HOST_SAMPLE.row(ts=5, period_ms=1, load_1m=load, uptime_s=n) for n, load in enumerate((0.5, None, 0.25, None))
+    ]
+    items = [decode(Record(PARTITION, n, 0, b"", packed(HOST_SAMPLE, [[row]])), WIDE)[0] for n, row in enumerate(sent)]
+    columns = columns_of(HOST_SAMPLE, items, 0)
+    assert list(columns["uptime_s"]) == [0, 1, 2, 3]
+    assert list(columns["load_1m"]) == [0.5, None, 0.25, None]
+    assert list(columns["bus_offset"]) == [0, 1, 2, 3]

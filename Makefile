@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TEST_JOBS ?= 2
 
-.PHONY: demo test lint docs bench fuzz chaos clean
+.PHONY: demo test lint docs bench fuzz chaos accuracy accuracy-comm clean
 
 demo: $(STAMP)
 	@$(BIN)/clusterctl demo
@@ -15,7 +15,7 @@ test: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/pytest -n $(TEST_JOBS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check --fix .
@@ -34,6 +34,14 @@ JOBS ?= 2
 
 chaos: $(STAMP)
 	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --start $(START) --jobs $(JOBS)
+
+# fleets whose truth is known: make accuracy SEEDS=500 JOBS=2 (docs/accuracy.md)
+accuracy: $(STAMP)
+	$(BIN)/python -m tests.accuracy --seeds $(SEEDS) --start $(START) --jobs $(JOBS) --end-to-end 3
+ACCURACY_SEEDS ?= 4
+
+accuracy-comm: $(STAMP)
+	$(BIN)/python -m tests.accuracy_comm --seeds $(ACCURACY_SEEDS) --jobs $(JOBS)
 
 # an environment of its own: atheris is not there for every Python, and then the plain fuzzer runs alone
 FUZZ_VENV := .venv-fuzz

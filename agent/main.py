@@ -22,6 +22,8 @@ from clusterctl.agent.checks.runner import CheckRunner
 from clusterctl.agent.facts import Facts
 from clusterctl.agent.gpu import HUNG, START_S, GpuWorker
 from clusterctl.agent.gpu_part import NOT_ASKED, GpuPart
+from clusterctl.agent.handover import FOLDER, MEMORY
+from clusterctl.agent.inbox import Inbox
 from clusterctl.agent.inventory import InventoryPart
 from clusterctl.agent.jobs.marks import MarkSocket
 from clusterctl.agent.jobs.owner import JobResolver
@@ -52,8 +54,8 @@ from clusterctl.schema import EVENT, JOB_MARK
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
 STATE, LOG_STATE, HOOK = "agent-state", "kmsg-state.json", "hook.sock"
-DATA_NAMES = frozenset({STATE, LOG_STATE, CONTROL, HOOK})
-"""What an agent keeps in its data directory beside the spool."""
+DATA_NAMES = frozenset({STATE, LOG_STATE, CONTROL, HOOK, FOLDER, MEMORY})
+"""What an agent, and who hands rows over to it, keep in its data directory beside the spool."""
 GPU = "gpu"
 LAST_WORDS_S = 5.0
 """A stopping agent gives the broker this long to take what is still in the spool."""
@@ -90,11 +92,13 @@ class Agent:
         self._inventory = InventoryPart(config, self.gpu, self.latest, self.clock, self.sink.put)
         host = HostPart(config, self._outbox, worker, self._ticks_missed, self.sink.put)
         self._host_beat = Beat("host", host.tick, self.clock)
+        self.inbox = Inbox(config, self._outbox, self.clock, self.sink.put, self._say_once)
         self.beats = [
             Beat(GPU, self._gpu_tick, self.clock),
             self._host_beat,
             Beat("net", NetPart(config, self.sink.put).tick, self.clock),
             Beat("files", FilesPart(config, self.sink.put).tick, self.clock, from_level=SLOW),
+            Beat("inbox", self.inbox.tick, self.clock, from_level=SLOW),
         ]
         self.log = LogFollower(
             Path(agent.kmsg_path) if agent.kmsg_path else None,

@@ -74,6 +74,8 @@ class Status:
             **{f"{beat.name}_ticks_missed": beat.missed for beat in self.agent.beats},
             "kmsg_records_lost": self.agent.log.lost,
             "events": self.agent.sink.events,
+            "collective_rows": self.agent.inbox.rows,
+            "collective_refused": self.agent.inbox.refused,
             "batches": self._outbox.batches,
             "spool_lost_batches": self._outbox.lost,
             "spool_bytes": self._outbox.size_bytes,

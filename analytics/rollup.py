@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
-from clusterctl.analytics.query import Query, sql_text
+from clusterctl.analytics.query import Query, Row, sql_text
 from clusterctl.analytics.write import insert_rows
 from clusterctl.clock import MS_PER_DAY, MS_PER_MINUTE, MS_PER_S, to_ms, utc
 from clusterctl.config import AnalyticsConfig, Config
@@ -24,7 +24,7 @@ from clusterctl.store import Param, Store
 SETTLE_MS = 120 * MS_PER_S
 """How long an insert may take from the moment that it is stamped with to the moment that its rows can be read."""
 MS_PER_HOUR = 60 * MS_PER_MINUTE
-CHUNK_ROWS, CHUNK_HOSTS = 500_000, 64
+CHUNK_ROWS, CHUNK_HOSTS = 500_000, 350
 """One statement takes so many rows at most, or one host: what bounds memory, and how long others wait for the engine."""
 PERIOD, PASS = "period", "pass"
 Told = Callable[[str, float], None]
@@ -41,12 +41,14 @@ class Rollup:
     device: str = ""
     of_cluster: str = ""
     """A table of whole clusters that goes with it."""
+    touched: bool = False
+    """Whether other tables than its source decide too which periods and hosts are due (the view kpi_touched)."""
 
 
 ROLLUPS = (
     Rollup("gpu_hour", "gpu_sample", "hour", MS_PER_HOUR, device="gpu_uuid"),
     Rollup("nic_hour", "nic_sample", "hour", MS_PER_HOUR, device="port"),
-    Rollup("kpi_day", "presence", "day", MS_PER_DAY, of_cluster="cluster_day"),
+    Rollup("kpi_day", "presence", "day", MS_PER_DAY, of_cluster="cluster_day", touched=True),
     Rollup("batch_day", "sample_batch", "day", MS_PER_DAY),
 )
 
@@ -92,10 +94,13 @@ NOW = Query("rollups/now.sql", NowRow)
 RUNS = Query("rollups/runs.sql", RunRow)
 PERIODS = Query("rollups/periods.sql", PeriodRow)
 HOSTS = Query("rollups/hosts.sql", HostRow)
+PERIODS_TOUCHED = Query("rollups/periods_touched.sql", PeriodRow)
+HOSTS_TOUCHED = Query("rollups/hosts_touched.sql", HostRow)
 ROLLED_HOSTS = Query("rollups/rolled_hosts.sql", HostRow)
 NEXT = Query("rollups/next.sql", NextRow)
 ROLLED_PERIODS = Query("rollups/rolled_periods.sql", PeriodRow)
 OLDEST = Query("rollups/oldest.sql", OldestRow)
+OLDEST_TOUCHED = Query("rollups/oldest_touched.sql", OldestRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,14 @@ def refresh(
     return [_Pass(store, rollup, config, now, told).due(stop) for rollup in ROLLUPS]
 
 
+def catch_up(store: Store, config: AnalyticsConfig) -> Done:
+    """Compute the rolled-up days again that states and jobs came into late: what an import does, so that the next report has
+    it. A pass that is due anyway is left to whoever makes passes."""
+    now = NOW.one(store).now_ms
+    rollup = next(one for one in ROLLUPS if one.touched)
+    return _Pass(store, rollup, config, now, None).late()
+
+
 def recompute(
     store: Store,
     config: Config,
@@ -139,7 +152,7 @@ def recompute(
     kept_since_ms = now - config.store.raw_days * MS_PER_DAY
     done = []
     for rollup in ROLLUPS:
-        oldest = OLDEST.one(store, source=rollup.source).oldest
+        oldest = OLDEST_TOUCHED.one(store).oldest if rollup.touched else OLDEST.one(store, source=rollup.source).oldest
         first_ms = max(since_ms, to_ms(oldest) // rollup.step_ms * rollup.step_ms if oldest else until_ms)
         if rollup.source != PRESENCE.name:
             first_ms = max(first_ms, kept_since_ms)
@@ -163,6 +176,7 @@ class _Pass:
         self._closed_ms = (now_ms - round(config.late_bound_min * MS_PER_MINUTE)) // rollup.step_ms * rollup.step_ms
         self._version = max(now_ms, mark.version + 1 if mark else 0)
         self._done = Done(rollup.name, 0, 0, 0, 0.0)
+        self._there = HOSTS_TOUCHED if rollup.touched else HOSTS
 
     def due(self, stop: Callable[[], bool]) -> Done:
         """Periods that closed since the last pass, and older ones that late rows came into."""
@@ -174,9 +188,16 @@ class _Pass:
                 return self._finished()
             self._told(f"{self._rollup.name} {utc(period_ms):%Y-%m-%d %H:%M}", at)
             run = self._known.get(period_ms)
-            hosts = self._hosts(HOSTS, period_ms, to_ms(run.settled_at) if run else 0)
+            hosts = self._hosts(self._there, period_ms, to_ms(run.settled_at) if run else 0)
             self._period(period_ms, hosts)
         self._note(PASS, 0, max(self._closed_ms, self._closed_before_ms), self._done.host_periods)
+        return self._finished()
+
+    def late(self) -> Done:
+        """Periods of earlier passes that rows came into since. The pass's own mark stays where it is."""
+        for period_ms in self._periods(0, self._closed_before_ms, self._settled_ms) if self._closed_before_ms else []:
+            run = self._known.get(period_ms)
+            self._period(period_ms, self._hosts(self._there, period_ms, to_ms(run.settled_at) if run else 0))
         return self._finished()
 
     def again(self, since_ms: int, until_ms: int) -> Done:
@@ -195,7 +216,7 @@ class _Pass:
         periods = sorted({*self._periods(first, last, 0), *(row.number * step for row in rolled)})
         for at, period_ms in self._counted(periods):
             self._told(f"{self._rollup.name} {utc(period_ms):%Y-%m-%d %H:%M}", at)
-            hosts = self._hosts(HOSTS, period_ms, 0)
+            hosts = self._hosts(self._there, period_ms, 0)
             there = {(row.cluster, row.host) for row in hosts}
             gone = [row for row in self._hosts(ROLLED_HOSTS, period_ms, 0) if (row.cluster, row.host) not in there]
             self._period(period_ms, [*hosts, *gone])
@@ -210,14 +231,14 @@ class _Pass:
 
     def _periods(self, since_ms: int, until_ms: int, stored_since_ms: int) -> list[int]:
         """Starts of the periods with rows stored since a moment, oldest first."""
-        rows = PERIODS.run(
-            self._store,
-            source=self._rollup.source,
-            step_ms=self._rollup.step_ms,
-            since=utc(since_ms),
-            until=utc(max(since_ms, until_ms)),
-            stored_since=utc(stored_since_ms),
-        )
+        given: dict[str, Param] = {
+            "source": self._rollup.source,
+            "step_ms": self._rollup.step_ms,
+            "since": utc(since_ms),
+            "until": utc(max(since_ms, until_ms)),
+            "stored_since": utc(stored_since_ms),
+        }
+        rows = self._asked(PERIODS_TOUCHED if self._rollup.touched else PERIODS, given)
         return [row.number * self._rollup.step_ms for row in rows]
 
     def _hosts(self, query: Query[HostRow], period_ms: int, stored_since_ms: int) -> list[HostRow]:
@@ -228,6 +249,9 @@ class _Pass:
             "stored_since": utc(stored_since_ms),
             **self._window(period_ms),
         }
+        return self._asked(query, given)
+
+    def _asked(self, query: Query[Row], given: Mapping[str, Param]) -> list[Row]:
         return query.run(self._store, **{name: given[name] for name in query.parameters()})
 
     def _window(self, period_ms: int) -> dict[str, Param]:

@@ -9,7 +9,7 @@ from typing import Any
 from clusterctl.clock import to_ms
 from clusterctl.schema import Table
 from clusterctl.schema.field import Kind
-from clusterctl.store import Store
+from clusterctl.store import Param, Store
 
 Row = Mapping[str, Any]
 
@@ -23,19 +23,25 @@ class Change:
 
 
 def insert_rows(store: Store, table: Table, rows: Sequence[Row]) -> None:
-    """Store rows that name every column a writer gives. A missing column is a KeyError, found by the first test."""
+    """Store rows. What a row does not name is missing where a reading may be; elsewhere it is a KeyError, found by the first
+    test."""
+    may_miss = {field.name for field in table.columns if field.nullable}
     if rows:
-        store.insert(table.name, {name: [row[name] for row in rows] for name in table.inserted})
+        columns = {name: [row.get(name) if name in may_miss else row[name] for row in rows] for name in table.inserted}
+        store.insert(table.name, columns)
 
 
-def current_rows(store: Store, table: Table, cluster: str, source: str) -> list[dict[str, Any]]:
-    """Rows that stand under a source, timestamps as milliseconds, ready to be written again."""
+def current_rows(
+    store: Store, table: Table, cluster: str, source: str, where: str = "", **params: Param
+) -> list[dict[str, Any]]:
+    """Rows that stand under a source and meet a condition, timestamps as milliseconds, ready to be written again."""
     names = table.inserted
     times = {field.name for field in table.columns if field.kind is Kind.TIME}
     result = store.query(
         f"SELECT {', '.join(names)} FROM {table.name} FINAL "
-        "WHERE cluster = {cluster:String} AND source = {source:String} AND retired = 0",
-        {"cluster": cluster, "source": source},
+        "WHERE cluster = {cluster:String} AND source = {source:String} AND retired = 0"
+        + (f" AND {where}" if where else ""),
+        {"cluster": cluster, "source": source, **params},
     )
     return [
         {
@@ -66,4 +72,4 @@ def _key(table: Table, row: Row) -> tuple[Any, ...]:
 
 
 def _differs(new: Row, old: Row) -> bool:
-    return any(new[name] != old[name] for name in old if name != "version")
+    return any(new.get(name) != old[name] for name in old if name != "version")

@@ -11,18 +11,23 @@ import clusterctl
 from clusterctl.commands import (
     agent,
     analyze,
+    calc,
     collect,
+    comm,
     configuration,
     dashboards,
     demo,
     doctor,
-    importing,
+    importing_traces,
+    incidents,
     kmsg,
     mark,
     migrate,
+    node,
     report,
     rollup,
     simulate,
+    slow,
     topics,
     up,
     xid,
@@ -39,12 +44,16 @@ app = typer.Typer(
     help="Faults per 1000 GPU-days, with their uncertainty and blind spots, from your own telemetry.",
     epilog="Exit codes: 0 clean, 1 findings, 2 could not tell.",
 )
-for module in (agent, mark, xid, kmsg, topics, simulate, importing, dashboards, configuration, collect):
+for module in (
+    agent, mark, incidents, node, calc, xid, kmsg, topics, simulate, importing_traces, dashboards, configuration, collect,
+    comm,
+):  # fmt: skip
     app.add_typer(module.app, name=module.NAME)
 app.command("migrate", short_help="Create or update tables and views.")(migrate.migrate)
 app.command("analyze")(analyze.analyze)
 app.command("rollup", short_help="Compute what is due of closed hours and days.")(rollup.rollup)
 app.command("report", short_help="Fault rates with interval, exposure, coverage, verdict.")(report.report)
+app.command("slow", short_help="GPUs, ports and jobs slower than they should be.")(slow.slow)
 app.command("doctor", short_help="Is the pipeline in order, and what to do.")(doctor.doctor)
 app.command("up", short_help="Run everything on this machine.")(up.up)
 app.command("demo", short_help="This machine and a published fleet, in one report.")(demo.demo)

@@ -49,3 +49,8 @@ def to_ms(moment: datetime) -> int:
         raise ValueError("a datetime without a zone has no place on the time line")
     delta = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
     return (delta.days * 86_400 + delta.seconds) * MS_PER_S + delta.microseconds // 1_000
+
+
+def iso_text(moment: datetime) -> str:
+    """ISO 8601 with milliseconds and a Z, as reports write times. Takes UTC."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -179,13 +179,41 @@ class AnalyticsConfig:
     targets: tuple[float, ...] = knob((0.48, 0.16), "Rates per 1000 GPU-days that reports judge against.")
     episode_gap_s: float = knob(5.0, "Signals of one device and code join an episode up to this gap.", least=0)
     incident_quiet_h: float = knob(24.0, "An incident closes after this long without a signal.", least=0.01)
+    incident_longest_h: float = knob(
+        1_440.0, "A node that never comes back holds its incident open for so long.", least=24
+    )
+    telemetry_gap_min: int = knob(10, "A node that is silent for longer than this has a gap, minutes.", least=1)
     refresh_period_s: float = knob(10.0, "How often `clusterctl up` recomputes incidents.", least=0.1)
     rollup_period_s: float = knob(300.0, "How often hours and days are rolled up, seconds.", least=1)
     late_bound_min: float = knob(
         15.0, "An hour or day is rolled up this long after its end, minutes, and again when rows come later.", least=0
     )
     catalog_overrides: str = knob("", "TOML file in which the site judges Xids itself (docs/catalog.md); empty: none.")
+    planned_reasons: str = knob(
+        "maint,planned", "A drain whose reason begins with one of these words was planned; comma-separated."
+    )
     min_coverage: float = knob(0.95, "Below this share of observed node-minutes no verdict is given.", least=0)
+    slow_ratio: float = knob(
+        0.10,
+        "Slow is what is this much worse than its peers' median or its own past, as a share.",
+        least=0.01,
+        most=0.9,
+    )
+    slow_min_s: float = knob(300.0, "For so long at least, seconds; looked at in minutes.", least=60)
+    slow_peers_count: int = knob(3, "A GPU or port is compared with so many others at least.", least=2)
+    slow_false_alarm_ratio: float = knob(
+        0.01, "Chance of any false finding of slowness in a whole cluster and window.", least=1e-9, most=0.5
+    )
+    slow_window_h: float = knob(24.0, "How far back slowness is looked for, hours.", least=1, most=168)
+    slow_period_s: float = knob(300.0, "How often slowness is looked for, seconds.", least=1)
+    comm_period_s: float = knob(300.0, "How often communication is estimated from telemetry, seconds.", least=1)
+    comm_window_min: int = knob(
+        10, "Of each hour of a job the last so many minutes are estimated from, minutes.", least=1, most=60
+    )
+    comm_gpus_count: int = knob(64, "From so many GPUs of a job at most, taken by lot.", least=1, most=4096)
+    comm_lookback_h: float = knob(
+        6.0, "How far back hours are estimated that have no estimate yet, hours.", least=1, most=720
+    )
 
 
 @dataclass(frozen=True)

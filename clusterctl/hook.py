@@ -1,4 +1,4 @@
-"""Marks from inside a training job: steps, checkpoints, the first step. One datagram a mark to the node's agent.
+"""Marks from inside a training job: steps, saves and loads of its state. One datagram a mark to the node's agent.
 
 This file stands alone: the standard library, Python 3.8 or newer, nothing else of this package. It can be copied into any
 training environment. A mark never raises, blocks or prints; without an agent it is dropped and counted.
@@ -8,6 +8,7 @@ training environment. A mark never raises, blocks or prints; without an agent it
 from __future__ import annotations
 
 import atexit
+import importlib
 import operator
 import os
 import re
@@ -16,6 +17,7 @@ import stat
 import threading
 import time
 from types import TracebackType
+from typing import Any
 
 DEFAULT_SOCKET = "/run/clusterctl/hook.sock"
 MAX_JOB_ID_CHARS = 200
@@ -23,7 +25,10 @@ RANK_BITS = 20
 RETRY_NS = 1_000_000_000
 """After a failure the agent is looked for at most this often."""
 
-KINDS = ("step", "first_step", "checkpoint_begin", "checkpoint_end")
+KINDS = ("step", "first_step", "run_begin", "checkpoint_begin", "checkpoint_end", "checkpoint_durable", "checkpoint_failed",
+         "restore_begin", "restore_end", "data_begin", "data_end")  # fmt: skip
+"""An agent that is older than this file refuses and counts the kinds that it does not know."""
+
 JOB_VARIABLES = ("CLUSTERCTL_JOB_ID", "SLURM_JOB_ID", "SLURM_JOBID", "POD_UID", "PBS_JOBID", "LSB_JOBID", "JOB_NAME",
                  "TORCHELASTIC_RUN_ID")  # fmt: skip
 RANK_VARIABLES = ("RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID")
@@ -188,7 +193,7 @@ def mark(
     rank: int | None = None,
     job_id: str | None = None,
 ) -> bool:
-    """Mark `step`, `first_step`, `checkpoint_begin` or `checkpoint_end`, now. True if the agent's socket took it.
+    """Mark one of KINDS, now. True if the agent's socket took it.
 
     Job and rank come from the environment unless given. Give plain integers: asking a tensor on a GPU for its value would
     make the job wait. Never raises, blocks or prints; a mark that is not taken is counted and the count sent later."""
@@ -215,19 +220,53 @@ def first_step(number: int | None = None) -> bool:
     return mark("first_step", number)
 
 
+def run_begin() -> bool:
+    """The program has started, or started again, on all the nodes it needs: repair is over, loading begins."""
+    return mark("run_begin")
+
+
 def checkpoint_begin(step: int | None = None) -> bool:
     """Training stops for a checkpoint."""
     return mark("checkpoint_begin", step)
 
 
 def checkpoint_end(step: int | None = None, size_bytes: int | None = None) -> bool:
-    """Training goes on, the checkpoint is written."""
+    """Training goes on: the checkpoint is written, or copied to where something else writes it."""
     return mark("checkpoint_end", step, size_bytes)
 
 
+def checkpoint_durable(step: int | None = None, size_bytes: int | None = None) -> bool:
+    """The checkpoint of that step is whole on shared storage: a job on other nodes could load it."""
+    return mark("checkpoint_durable", step, size_bytes)
+
+
+def checkpoint_failed(step: int | None = None) -> bool:
+    """The checkpoint of that step will never be usable."""
+    return mark("checkpoint_failed", step)
+
+
+def restore_begin(step: int | None = None) -> bool:
+    """Loading a checkpoint begins."""
+    return mark("restore_begin", step)
+
+
+def restore_end(step: int | None = None, size_bytes: int | None = None) -> bool:
+    """The checkpoint is loaded and communicators are ready: the next thing is a step."""
+    return mark("restore_end", step, size_bytes)
+
+
+def data_begin(step: int | None = None) -> bool:
+    """Training waits for data. Mark waits worth the name, of a second or more, and not each batch."""
+    return mark("data_begin", step)
+
+
+def data_end(step: int | None = None) -> bool:
+    """The data is there."""
+    return mark("data_end", step)
+
+
 class checkpoint:
-    """`with checkpoint(step) as saved: …; saved.size_bytes = n`. A body that raises leaves a begin without an end, which is
-    how a failed save looks."""
+    """`with checkpoint(step) as saved: …; saved.size_bytes = n`. A body that raises is marked as a failed save."""
 
     def __init__(self, step: int | None, size_bytes: int | None = None) -> None:
         self.step = step
@@ -240,3 +279,63 @@ class checkpoint:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if kind is None:
             checkpoint_end(self.step, self.size_bytes)
+        else:
+            checkpoint_failed(self.step)
+
+
+class restore:
+    """`with restore(step): …`. A body that raises leaves a begin without an end."""
+
+    def __init__(self, step: int | None = None, size_bytes: int | None = None) -> None:
+        self.step = step
+        self.size_bytes = size_bytes
+
+    def __enter__(self) -> restore:
+        restore_begin(self.step)
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            restore_end(self.step, self.size_bytes)
+
+
+def profile(into: str, *, mark_steps: bool = False, **options: Any) -> Any:
+    """PyTorch's profiler for a few steps now and then: call `.step(n)` of what this gives after each optimiser step.
+
+    Summaries of the windows, or traces where clusterctl is not installed, are left in the folder `into`, best on the node.
+    `mark_steps`: mark each step too. Options: `every_s` (1800) or `every_steps`, `steps` (3), `warmup` (1), `max_overhead`
+    (0.01 of the job's time), `max_trace_bytes` (1 GiB), `job_id` and `rank`, else from the environment. Never raises; needs
+    `hook_profile.py`, `hook_capture.py` and `hook_reduce.py` beside this file, and without them does nothing but mark."""
+    name = f"{__package__}.hook_profile" if __package__ else "hook_profile"
+    given = {"job_id": _job_from_environment(), "rank": _rank_from_environment(), **options}
+    try:
+        return importlib.import_module(name).Profile(into, mark=step if mark_steps else None, **given)
+    except (ImportError, TypeError) as error:
+        return NoProfile(f"{type(error).__name__}: {error}", mark_steps)
+
+
+class NoProfile:
+    """What `profile` gives when it cannot profile; `off` says why."""
+
+    def __init__(self, off: str, mark_steps: bool) -> None:
+        self.off = off
+        self.every = 0
+        self.counts: dict[str, int] = {}
+        self._mark_steps = mark_steps
+
+    def step(self, number: int | None = None) -> None:
+        """A step has ended."""
+        if self._mark_steps:
+            mark("step", number)
+
+    def cancel(self) -> None:
+        """There is no window."""
+
+    def close(self) -> None:
+        """There is nothing to hand on."""
+
+    def __enter__(self) -> NoProfile:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

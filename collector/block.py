@@ -36,6 +36,8 @@ class Block:
     """Which bus the offsets belong to: another one has the same numbers."""
     stored: Mapping[str, int] = field(default_factory=dict)
     """Tables that were stored with a block that this one is a part of, under that one's token, and the end of that one."""
+    replayed: bool = False
+    """Built again from a note in the journal: whoever wrote it may have stored it, or not."""
 
     def tables(self) -> list[Table]:
         """Tables that it has rows to store for, in a fixed order."""
@@ -173,7 +175,9 @@ class BlockBuilder:
         """What has been collected, as a block; the builder begins anew after it."""
         end = self.forced_end if self.forced_end is not None else self._end
         begin = self.begin if self.begin is not None else end
-        block = Block(self.partition, begin, end, tuple(self._items), tuple(self._dead), self.bus, self.stored)
+        again = self.forced_end is not None
+        items, dead = tuple(self._items), tuple(self._dead)
+        block = Block(self.partition, begin, end, items, dead, self.bus, self.stored, replayed=again)
         self.begin, self.forced_end, self.stored = end, None, _beyond(self.stored, end)
         self._items, self._dead, self._rows, self._bytes = [], [], 0, 0
         return block

@@ -45,12 +45,13 @@ class Delivery:
         self.bus_rests_until_s = 0.0
         """The bus did not answer one course: until then no other asks it, which would take as long again."""
 
-    def job(self, block: Block, stored: set[str]) -> Callable[[Sink], None]:
-        """What a writer does with a block, and which tables it has `stored`; a repeat of it changes nothing."""
+    def job(self, block: Block, stored: set[str], *, doubtful: bool) -> Callable[[Sink], None]:
+        """What a writer does with a block, and which tables it has `stored`; a repeat of it changes nothing. `doubtful` is
+        a block of which nobody knows whether it was stored before."""
 
         def store(sink: Sink) -> None:
             try:
-                sink.insert(block, stored)
+                sink.insert(block, stored, doubtful=doubtful)
                 if block.dead:
                     self.letters.put(block.dead)
             finally:
@@ -117,7 +118,8 @@ class Course:
         except ClusterctlError as error:
             return self._failed(block, error)
         self._done_tables = set()
-        self._flight = self._shared.writers.submit(self._shared.job(block, self._done_tables))
+        doubtful = self.waiting_since_s is not None or block.replayed
+        self._flight = self._shared.writers.submit(self._shared.job(block, self._done_tables, doubtful=doubtful))
         return True
 
     def _land(self, block: Block) -> bool:

@@ -14,6 +14,7 @@ from clusterctl.agent.nvml.calls import CALLS
 from clusterctl.agent.nvml.direct import SPECS
 from clusterctl.agent.nvml.fields import GPU_FIELDS, HEALTH, LINK_FIELDS, LINK_STATE, SAMPLE, FieldId, Tier
 from clusterctl.agent.nvml.gpm import METRICS
+from clusterctl.analytics.reports.schema import fields_page, schema_text
 from clusterctl.cli import app
 from clusterctl.collector.meters import COUNTERS, GAUGES
 from clusterctl.config import StoreConfig, knobs
@@ -234,6 +235,8 @@ PAGES = {
     DOCS / "commands.md": commands_page,
     DOCS / "meters.md": meters_page,
     DOCS / "doctor.md": doctor_page,
+    DOCS / "report.md": lambda: MADE + fields_page(),
+    DOCS / "report.schema.json": schema_text,
     EXAMPLE: example_file,
     READER_SQL: reader_sql,
 }

@@ -9,7 +9,22 @@ MAX_BYTES = 512
 MAX_RANK = (1 << 20) - 1
 """Far above any job's ranks, far below what would let one process invent endless jobs cheaply."""
 
-KINDS = frozenset({"step", "first_step", "checkpoint_begin", "checkpoint_end"})
+KINDS = frozenset(
+    {
+        "step",
+        "first_step",
+        "run_begin",
+        "checkpoint_begin",
+        "checkpoint_end",
+        "checkpoint_durable",
+        "checkpoint_failed",
+        "restore_begin",
+        "restore_end",
+        "data_begin",
+        "data_end",
+    }
+)
+"""What the hook marks. The list is closed: a process could invent endless kinds cheaply."""
 
 _FORM = re.compile(
     rb"CCM1 ([a-z_]{1,20}) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,10}) ([0-9]{1,20}|-) ([0-9]{1,20}|-) "

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from clusterctl.agent.nvml.batch import Readings
 from clusterctl.agent.nvml.fields import SAMPLE
 from clusterctl.agent.nvml.library import NVML, or_none
-from clusterctl.agent.nvml.values import SUCCESS, significant
+from clusterctl.agent.nvml.values import SUCCESS
+from clusterctl.agent.rounding import significant
 
 if TYPE_CHECKING:
     from clusterctl.agent.nvml.gpu import Gpu

@@ -17,7 +17,8 @@ from clusterctl.agent.nvml.gpm import Gpm
 from clusterctl.agent.nvml.library import ABSENT, GONE, LOST, NVML, code_of
 from clusterctl.agent.nvml.links import link_rows, link_sums
 from clusterctl.agent.nvml.mig import MigDevices
-from clusterctl.agent.nvml.values import SUCCESS, significant
+from clusterctl.agent.nvml.values import SUCCESS
+from clusterctl.agent.rounding import significant
 
 SLOW_CALL_S = {Tier.FAST: 0.002, Tier.MEDIUM: 0.020}
 ROUNDS = 3

@@ -30,12 +30,6 @@ def union_value(value_type: int, raw: bytes) -> int | float | None:
     return value if math.isfinite(value) else None
 
 
-def significant(value: float, bits: int) -> float:
-    """The value to this many significant binary digits, so off by 2**-bits of itself at most; zero is zero."""
-    mantissa, exponent = math.frexp(value)
-    return math.ldexp(round(math.ldexp(mantissa, bits)), exponent - bits)
-
-
 def bit_error_rate(raw: int) -> float:
     """NVLink's BER fields: bits 0 to 7 an exponent e, bits 8 to 11 a mantissa m, for m x 10^-e; 15 and 255 mean zero."""
     mantissa, exponent = raw >> 8 & 0xF, raw & 0xFF

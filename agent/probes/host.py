@@ -20,6 +20,7 @@ from clusterctl.agent.probes.host_text import (
 )
 from clusterctl.agent.probes.hwmon import hottest
 from clusterctl.agent.probes.kernel_clock import KernelClock
+from clusterctl.agent.rounding import significant, whole
 from clusterctl.agent.sysfs import KeptFile, read_text
 
 PRESSURES = tuple(
@@ -27,6 +28,10 @@ PRESSURES = tuple(
     for resource in ("cpu", "memory", "io")
     for share in ("some", "full")
 )
+BUSY_BITS, USED_BITS, LATENCY_BITS = 8, 12, 5
+STALL_US = 100
+"""A ten-thousandth of a second's stall: what is below says nothing of a node."""
+MEBIBYTE = 1 << 20
 _STAT_BYTES = 32_768
 _VMSTAT_BYTES = 16_384
 
@@ -57,7 +62,7 @@ class HostProbe:
             "cpu_busy_ratio": self._cpu_busy(stat),
             "procs_running": below(number_after(stat, b"procs_running "), 2**32),
             "procs_blocked": below(number_after(stat, b"procs_blocked "), 2**32),
-            **memory(self._meminfo.read() or b""),
+            **_whole_memory(memory(self._meminfo.read() or b"")),
             **self._disks.totals(),
             **_root(),
             **self._pressures(),
@@ -88,11 +93,17 @@ class HostProbe:
         if before is None or self._cpu is None or self._cpu[0] <= before[0]:
             return None
         idle = (self._cpu[1] - before[1]) / (self._cpu[0] - before[0])
-        return min(1.0, max(0.0, 1.0 - idle))
+        return significant(min(1.0, max(0.0, 1.0 - idle)), BUSY_BITS)
 
     def _pressures(self) -> dict[str, int | None]:
         said = {name: file.read() or b"" for name, file in self._pressure.items()}
-        return {column: stalled_us(said[resource], share.encode()) for resource, share, column in PRESSURES}
+        return {
+            column: whole(stalled_us(said[resource], share.encode()), STALL_US) for resource, share, column in PRESSURES
+        }
+
+
+def _whole_memory(found: dict[str, Any]) -> dict[str, Any]:
+    return {**found, "memory_available_bytes": whole(found.get("memory_available_bytes"), MEBIBYTE)}
 
 
 def boot_id(procfs: Path) -> str:
@@ -108,7 +119,10 @@ def _root() -> dict[str, Any]:
         return {}
     took_us = (time.perf_counter_ns() - began_ns) // 1_000
     used = (1 - root.f_bavail / root.f_blocks) if root.f_blocks else None
-    return {"root_used_ratio": used, "root_latency_us": min(took_us, 2**32 - 1)}
+    return {
+        "root_used_ratio": None if used is None else significant(used, USED_BITS),
+        "root_latency_us": int(significant(min(took_us, 2**32 - 1), LATENCY_BITS)),
+    }
 
 
 __all__ = ["HostProbe", "boot_id", "own_cost"]

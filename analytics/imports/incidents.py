@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clusterctl.analytics.imports.optional import COST_NAMES, DATED_OPTIONAL, optional_of, published_cost
 from clusterctl.analytics.imports.overlap import refuse_overlap
 from clusterctl.analytics.imports.printed import printed_warnings
 from clusterctl.analytics.imports.table import CsvTable, Line, Outcome, Rejected
@@ -43,11 +44,16 @@ CATEGORY_CLASS = {
     "dependency": "software",
     "unplanned maintenance": "maintenance",
     "unknown": "unknown",
+    "infrastructure": "hardware",
+    "framework": "software",
+    "script": "user",
 }
-"""Class of a published table's category, where the table has categories and no classes (Llama 3, table 5)."""
+"""Class of a published table's category, where the table has categories and no classes (Llama 3, table 5; Acme)."""
+CAUSE_NAMES = ("component", "reason", "symptom", "error")
+"""What published tables call the cause."""
 
-DATED = {"opened_at", "closed_at", "node", "gpu", "cause", "class", "note", "category"}
-COUNTED = {"cause", "component", "category", "class", "count", "printed_pct", "true_pct", "note"}
+DATED = {"opened_at", "closed_at", "node", "gpu", "cause", "class", "note", "category", *DATED_OPTIONAL}
+COUNTED = {"cause", "category", "class", "count", "printed_pct", "true_pct", "note", "node", "gpu", *COST_NAMES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +76,16 @@ class Period:
 
 
 def import_incidents(
-    store: Store, path: Path, cluster: str, source: str, period: Period | None, version: int
+    store: Store,
+    path: Path,
+    cluster: str,
+    source: str,
+    period: Period | None,
+    version: int,
+    count_column: str = "count",
 ) -> Outcome:
     """Read the file and make it what stands under (cluster, source). Raises InputError if it is not such a file."""
-    table = CsvTable(path)
+    table = _with_names(CsvTable(path), count_column)
     dated = "opened_at" in table.columns
     outcome = Outcome("incidents", cluster, f"import:{source}")
     if dated:
@@ -82,11 +94,10 @@ def import_incidents(
             raise InputError("dated records need a period with dates", hint="give --since or --until with --days")
         rows = list(_dated_rows(table, outcome, period, version))
     else:
-        table = _with_cause(table)
         if "count" not in table.columns:
             raise InputError(
                 f"{path}: neither a column opened_at (dated records) nor a column count (published counts)",
-                hint=f"it has {', '.join(table.columns)}; cells are separated by commas",
+                hint=f"it has {', '.join(table.columns)}; cells are separated by commas; --count-column names another",
             )
         table.require("cause")
         if period is None:
@@ -112,10 +123,12 @@ def import_incidents(
     return outcome
 
 
-def _with_cause(table: CsvTable) -> CsvTable:
-    """Published tables call the cause a component."""
-    if "cause" not in table.columns and "component" in table.columns:
-        table.columns[table.columns.index("component")] = "cause"
+def _with_names(table: CsvTable, count_column: str) -> CsvTable:
+    """Published tables call the cause a component or a symptom, and may have a column of counts for each fleet."""
+    wanted = [("cause", name) for name in CAUSE_NAMES] + [("count", count_column.strip().lower())]
+    for name, given in wanted:
+        if name not in table.columns and given in table.columns:
+            table.columns[table.columns.index(given)] = name
     return table
 
 
@@ -142,6 +155,9 @@ def _dated_row(line: Line, period: Period | None, now_ms: int) -> dict[str, Any]
     named = _named(line)
     if isinstance(named, Rejected):
         return named
+    optional = optional_of(line)
+    if isinstance(optional, Rejected):
+        return optional
     if not 0 <= opened <= now_ms + MS_PER_DAY:
         return Rejected(line.number, "opened_at is before 1970 or in the future")
     if closed is not None and not opened <= closed < LATEST_MS:
@@ -150,6 +166,7 @@ def _dated_row(line: Line, period: Period | None, now_ms: int) -> dict[str, Any]
         return Rejected(line.number, "opened_at is outside --since and --until")
     return {
         **named,
+        **optional,
         "count": 1,
         "dated": 1,
         "opened_at": opened,
@@ -179,8 +196,12 @@ def _counted_row(line: Line, period: Period) -> dict[str, Any] | Rejected:
     text = line.get("count")
     if not (text.isascii() and text.isdigit()) or int(text) >= 2**32:
         return Rejected(line.number, f"count is not a whole number: {text[:32]!r}")
+    cost = published_cost(line)
+    if isinstance(cost, Rejected):
+        return cost
     return {
         **named,
+        **cost,
         "count": int(text),
         "dated": 0,
         "opened_at": period.since_ms,

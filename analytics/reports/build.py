@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 
 import clusterctl
-from clusterctl.analytics.reports import model, queries
+from clusterctl.analytics.reports import groups, model, queries
+from clusterctl.analytics.reports.communication import communication_of
 from clusterctl.analytics.reports.coverage import coverage_of, is_covered
 from clusterctl.analytics.reports.definitions import DEFINITIONS
-from clusterctl.analytics.stats import Rate, rate_of, verdict_of
+from clusterctl.analytics.reports.headline import Ground, faults_of, interruptions_of, lines_of
+from clusterctl.analytics.reports.open_lines import in_window, still_open
+from clusterctl.analytics.reports.slow import slow_of
+from clusterctl.analytics.reports.times import costs_of, times_of, told_of
+from clusterctl.analytics.reports.unit_rows import ExposureRow
+from clusterctl.analytics.reports.units import evidence_of
 from clusterctl.catalog import load as load_catalogue
 from clusterctl.clock import MS_PER_DAY, to_ms, utc
 from clusterctl.config import AnalyticsConfig
@@ -92,14 +97,16 @@ def _iso(moment: datetime) -> str:
 def _cluster(
     store: Reader, config: AnalyticsConfig, asked: Asked, known: queries.ClusterRow, now_ms: int
 ) -> model.ClusterReport:
-    first, last = to_ms(known.first_ts), to_ms(known.last_ts)
+    # what is dated ahead of now was announced, or comes from a wrong clock: it is no evidence yet
+    first, last = (min(to_ms(moment), now_ms) for moment in (known.first_ts, known.last_ts))
     since_ms = first if asked.since_ms is None else asked.since_ms
     until_ms = last if asked.until_ms is None else asked.until_ms
     window: dict[str, Param] = {"cluster": known.cluster, "since": utc(since_ms), "until": utc(max(since_ms, until_ms))}
     causes = queries.CAUSES.run(store, **window)
     # nobody can have been in service in the future
     lived = {**window, "until": utc(max(since_ms, min(until_ms, now_ms)))}
-    seen = queries.OBSERVED.one(store, **lived)
+    evidence = evidence_of(store, window, utc(max(since_ms, min(until_ms, now_ms))))
+    seen = evidence.seen
     # where agents watch, what they saw counts, and what an import states ends
     stated = queries.STATED.one(store, **{**lived, "until": seen.first_minute or lived["until"]})
     days, imported, observed = _gpu_days(seen, stated)
@@ -107,27 +114,50 @@ def _cluster(
     evidence_hours = covered_hours or max(0, min(until_ms, last) - max(since_ms, first)) / MS_PER_DAY * 24
     coverage = coverage_of(store, window, until_ms=min(until_ms, now_ms), observed=observed, imported=imported)
     left_out = queries.LEFT_OUT.one(store, **window).rows_left_out
-    covered = is_covered(coverage, config.min_coverage)
-    faults = _faults(causes, days, config, covered=covered)
+    ground = Ground(causes, days, evidence, config.targets, is_covered(coverage, config.min_coverage))
+    faults = faults_of(ground)
+    phi = faults.dispersion.verdict_phi
+    slow = slow_of(store, window)
+    told = told_of(store, window)
+    communication, taken = communication_of(store, _open_ended(asked, window, now_ms), slow, told)
+    shown, exposed = faults.per_1000_gpu_days, (taken.gpu_hours, taken.remark)
+    times = times_of(store, config, window, faults.count, shown, days.in_service, told, *exposed)
+    tallies = groups.tallies_of(evidence)
     return model.ClusterReport(
         name=known.cluster,
         window=model.Window(_iso(utc(since_ms)), _iso(utc(until_ms)), evidence_hours),
         faults=faults,
-        interruptions=_interruptions(
-            causes, days, evidence_hours, asked.gpus_per_node, config.targets, covered=covered
-        ),
-        lines=_lines(causes, days),
+        interruptions=interruptions_of(ground, evidence_hours, asked.gpus_per_node),
+        lines=lines_of(ground, len(slow)),
         coverage=coverage,
         hosts=[_host(row) for row in queries.HOSTS.run(store, **window, top=TOP)],
         ports=[_port(row) for row in queries.PORTS.run(store, **window, top=TOP)],
-        incidents=[_incident(row) for row in queries.INCIDENTS.run(store, **window, top=TOP)],
+        incidents=in_window(store, window, TOP),
+        open_incidents=still_open(store, window, TOP),
+        costs=costs_of(store, window, told),
+        splits=groups.splits_of(tallies, phi),
+        trend=groups.trend(evidence),
+        times=times,
+        lemons=groups.lemons(store, evidence, known.cluster),
+        repairs=groups.repairs(evidence, phi),
+        cohorts=groups.cohorts(tallies, phi),
+        slow=slow,
+        worst_nodes=groups.worst_nodes(store, window, TOP),
+        communication=communication,
+        comparison=None,
         warnings=_warnings(faults, left_out, days),
     )
 
 
-def _gpu_days(seen: queries.ObservedRow, stated: queries.StatedRow) -> tuple[model.GpuDays, bool, bool]:
+def _open_ended(asked: Asked, window: dict[str, Param], now_ms: int) -> dict[str, Param]:
+    """Where no end was asked for, evidence of faults bounds no traces."""
+    since = utc(0) if asked.since_ms is None else window["since"]
+    return {**window, "since": since, "until": utc(now_ms) if asked.until_ms is None else window["until"]}
+
+
+def _gpu_days(seen: ExposureRow, stated: queries.StatedRow) -> tuple[model.GpuDays, bool, bool]:
     """Exposure on three bases, whether any of it is imported, and whether any of it was observed."""
-    in_service, capacity, allocated = seen.in_service, None, seen.allocated
+    in_service, capacity, allocated = seen.gpu_days, None, seen.allocated
     if seen.node_minutes:
         capacity = seen.capacity
     if stated.all_bases_rows or stated.in_service_only_rows:
@@ -141,103 +171,6 @@ def _gpu_days(seen: queries.ObservedRow, stated: queries.StatedRow) -> tuple[mod
             allocated = None if allocated is None else allocated + stated.all_bases_days
     imported = bool(stated.all_bases_rows or stated.in_service_only_rows)
     return model.GpuDays(in_service, capacity, allocated), imported, bool(seen.node_minutes)
-
-
-def _total(rows: Iterable[queries.CauseRow], *domains: str, impact: str = "fault") -> int:
-    return sum(row.incidents for row in rows if row.domain in domains and row.impact == impact and row.exposed)
-
-
-def _faults(
-    causes: Sequence[queries.CauseRow], days: model.GpuDays, config: AnalyticsConfig, *, covered: bool
-) -> model.Faults:
-    count = _total(causes, "infrastructure")
-    unknown = _total(causes, "unknown")
-    unexpected = _total(causes, "infrastructure", "software", "user", "unknown")
-    headline = [row for row in causes if row.domain == "infrastructure" and row.impact == "fault" and row.exposed]
-    return model.Faults(
-        count=count,
-        gpu_days=days,
-        per_1000_gpu_days=rate_of(count, days.in_service, "in_service"),
-        by_basis=_by_basis(count, days),
-        by_cause=_by_cause(headline),
-        verdicts=[
-            verdict_of(count, unknown, days.in_service or 0.0, target, covered=covered) for target in config.targets
-        ],
-        unattributed=unknown,
-        unattributed_share=unknown / unexpected if unexpected else None,
-        before_exposure=sum(row.incidents for row in causes if not row.exposed and row.impact == "fault"),
-        still_open=sum(row.still_open for row in headline),
-    )
-
-
-def _by_basis(count: int, days: model.GpuDays) -> list[Rate]:
-    return [
-        rate_of(count, days.in_service, "in_service"),
-        rate_of(count, days.capacity, "capacity"),
-        rate_of(count, days.allocated, "allocated"),
-    ]
-
-
-def _by_cause(rows: Sequence[queries.CauseRow]) -> list[model.Cause]:
-    total = sum(row.incidents for row in rows)
-    return [
-        model.Cause(row.cause, row.cls, row.category, row.incidents, row.incidents / total)
-        for row in rows
-        if row.incidents
-    ]
-
-
-def _by_category(rows: Sequence[queries.CauseRow]) -> list[model.Group]:
-    counts: dict[str, int] = defaultdict(int)
-    for row in rows:
-        if row.category:
-            counts[row.category] += row.incidents
-    total = sum(row.incidents for row in rows)
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [model.Group(name, count, count / total) for name, count in ordered if total]
-
-
-def _interruptions(
-    causes: Sequence[queries.CauseRow],
-    days: model.GpuDays,
-    hours: float,
-    gpus_per_node: int,
-    targets: Sequence[float],
-    *,
-    covered: bool,
-) -> model.Interruptions:
-    unexpected = [row for row in causes if row.domain != "planned" and row.impact == "fault" and row.exposed]
-    count = sum(row.incidents for row in unexpected)
-    with_planned = count + _total(causes, "planned")
-    # published figures divide by job GPUs; where no scheduler told, in-service time is the nearest that is known
-    basis, gpu_days = ("allocated", days.allocated) if days.allocated is not None else ("in_service", days.in_service)
-    node_days = None if gpu_days is None else gpu_days / gpus_per_node
-    return model.Interruptions(
-        count=count,
-        per_1000_gpu_days=rate_of(count, gpu_days, basis),
-        per_1000_node_days=rate_of(count, node_days, f"{basis}, {gpus_per_node} GPUs a node"),
-        gpus_per_node=gpus_per_node,
-        mtti_hours=hours / count if count and hours else None,
-        by_cause=_by_cause(unexpected),
-        by_category=_by_category(unexpected),
-        verdicts=[verdict_of(count, 0, gpu_days or 0.0, target, covered=covered) for target in targets],
-        including_planned=model.Line(with_planned, rate_of(with_planned, gpu_days, basis)),
-        mtti_hours_including_planned=hours / with_planned if with_planned and hours else None,
-    )
-
-
-def _lines(causes: Sequence[queries.CauseRow], days: model.GpuDays) -> model.Lines:
-    def line(count: int) -> model.Line:
-        return model.Line(count, rate_of(count, days.in_service, "in_service"))
-
-    degraded = sum(row.incidents for row in causes if row.impact == "degradation" and row.exposed)
-    return model.Lines(
-        including_software=line(_total(causes, "infrastructure", "software")),
-        including_unattributed=line(_total(causes, "infrastructure", "unknown")),
-        user=line(_total(causes, "user")),
-        planned=line(_total(causes, "planned")),
-        degradations=line(degraded),
-    )
 
 
 def _port(row: queries.PortRow) -> model.Port:
@@ -273,29 +206,17 @@ def _host(row: queries.HostRow) -> model.Host:
     )
 
 
-def _incident(row: queries.IncidentRow) -> model.IncidentLine:
-    return model.IncidentLine(
-        _iso(row.opened_at),
-        _iso(row.closed_at) if row.closed_at else None,
-        row.domain,
-        row.cls,
-        row.cause,
-        row.impact,
-        row.node,
-        row.gpu,
-        row.nodes_affected,
-        row.episodes,
-        row.signals,
-        row.repeat_of,
-        row.note,
-    )
-
-
 def _warnings(faults: model.Faults, left_out: int, days: model.GpuDays) -> list[str]:
     warnings = []
     if faults.before_exposure:
         warnings.append(
-            f"{faults.before_exposure} incidents began before an agent watched their node, and are in no rate"
+            f"{faults.before_exposure} incidents began before an agent watched their node or while it was out of service, "
+            "and are in no rate"
+        )
+    if faults.out_of_service:
+        warnings.append(
+            f"{faults.out_of_service} faults hit nodes that were out of service: "
+            "only the rate over installed GPUs counts them"
         )
     if left_out:
         warnings.append("undated counts whose period lies partly outside the window are left out, with their exposure")

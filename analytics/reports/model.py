@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clusterctl.analytics.reports.model_comm import Communication
+from clusterctl.analytics.reports.model_faults import CauseCost, Concentration, Dispersion, Sensitivity, Split, Trend
+from clusterctl.analytics.reports.model_nodes import Cohort, Lemons, NodeLine, Repair, Slow
+from clusterctl.analytics.reports.model_times import Times
 from clusterctl.analytics.stats import Rate, Verdict
 
-REPORT_VERSION = 1
+REPORT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,14 @@ class Faults:
     verdicts: list[Verdict]
     unattributed: int
     unattributed_share: float | None
+    out_of_service: int
     before_exposure: int
     still_open: int
+    """Right-censored: counted, and open at the end of the window."""
+    dispersion: Dispersion
+    concentration: Concentration
+    sensitivity: list[Sensitivity]
+    nodes_affected: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +109,9 @@ class Lines:
     user: Line
     planned: Line
     degradations: Line
+    fail_slow: Line
+    telemetry_gaps: Line
+    """Nodes that fell silent: candidates, not faults, until something else says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +134,11 @@ class Coverage:
     messages_lost: int = 0
     """Deleted by the bus before they were read; of any cluster, since nobody can tell."""
     bus_gaps: int = 0
+    gpu_minutes_share: float | None = None
+    """GPU-minutes whose state was known, of those expected."""
+    ticks_share: float | None = None
+    log_share: float | None = None
+    """Node-minutes in which the kernel log could be read and lost no record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +193,50 @@ class IncidentLine:
     signals: int
     repeat_of: str
     note: str
+    incident_id: str = ""
+    state: str = "open"
+    """open, acknowledged, in repair, closed or reopened."""
+    closed_by: str = ""
+    action: str = ""
+    """Recommended, in words."""
+    reason: str = ""
+    element: str = ""
+    jobs_ended: int | None = None
+    tried_before: str = ""
+    """What people did about the last incident on this node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One number against the window compared with."""
+
+    measure: str
+    before: float | None
+    after: float | None
+    ratio: float | None
+    p_value: float | None
+    verdict: str
+    """worse, better, no change shown, not enough exposure, or not tested (a measure that no test is for); after
+    Benjamini-Hochberg over the comparison."""
+    unit: str = ""
+    """per_1000_gpu_days, share, hours or seconds."""
+    before_rate: Rate | None = None
+    """Where the measure is a rate: with its count, exposure and interval."""
+    after_rate: Rate | None = None
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+    """Limits of the ratio; a missing upper one, with a lower one, is infinite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """This window against an earlier one."""
+
+    since: str
+    until: str
+    changes: list[Change]
+    new_causes: list[str]
+    gone_causes: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +252,21 @@ class ClusterReport:
     hosts: list[Host]
     ports: list[Port]
     incidents: list[IncidentLine]
+    """The newest of the window."""
+    open_incidents: list[IncidentLine]
+    """Everything that is not closed, whenever it began; the oldest unacknowledged first."""
+    costs: list[CauseCost]
+    splits: list[Split]
+    trend: Trend
+    times: Times
+    lemons: list[Lemons]
+    """One for nodes, one for GPUs."""
+    repairs: list[Repair]
+    cohorts: list[Cohort]
+    slow: list[Slow]
+    worst_nodes: list[NodeLine]
+    communication: Communication
+    comparison: Comparison | None
     warnings: list[str]
 
 
@@ -212,6 +289,7 @@ class Report:
 
     report_version: int
     generated_at: str
+    """Empty unless it was asked for: the same data and window give the same bytes."""
     clusters: list[ClusterReport]
     reference_lines: list[ReferenceLine]
     definitions: list[str]

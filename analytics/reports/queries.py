@@ -16,16 +16,6 @@ class ClusterRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ObservedRow:
-    node_minutes: int
-    first_minute: datetime | None
-    in_service: float | None
-    capacity: float
-    allocated: float | None
-    unknown_state: float
-
-
-@dataclass(frozen=True, slots=True)
 class MinutesRow:
     minutes: int
 
@@ -51,8 +41,12 @@ class CauseRow:
     cause: str
     category: str
     impact: str
+    watched: int
     exposed: int
     incidents: int
+    interruptions: int
+    nodes_hit: int
+    on_jobs: int
     still_open: int
 
 
@@ -114,6 +108,8 @@ class HostRow:
 
 @dataclass(frozen=True, slots=True)
 class IncidentRow:
+    """For dashboards; reports list incidents by analytics/incidents/lifecycle.py."""
+
     opened_at: datetime
     closed_at: datetime | None
     domain: str
@@ -139,7 +135,6 @@ class FaultRateRow:
 
 
 CLUSTERS = Query("reports/clusters.sql", ClusterRow)
-OBSERVED = Query("reports/exposure_observed.sql", ObservedRow)
 MINUTES = Query("reports/minutes_observed.sql", MinutesRow)
 STATED = Query("reports/exposure_stated.sql", StatedRow)
 LEFT_OUT = Query("reports/exposure_left_out.sql", LeftOutRow)

@@ -2,175 +2,107 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from clusterctl.analytics.reports import model
-from clusterctl.analytics.reports.words import (
-    UNKNOWN,
-    bytes_text,
-    count_text,
-    gpu_days_text,
-    rate_text,
-    reference_text,
-    share_text,
-    verdict_text,
-    window_text,
+from clusterctl.analytics.reports.fit import fit, span
+from clusterctl.analytics.reports.page import (
+    Block,
+    Card,
+    Cards,
+    CommSharePlot,
+    CommTrendPlot,
+    Facts,
+    Grid,
+    Note,
+    Section,
+    SizePlot,
+    Tone,
+    TrendPlot,
 )
-from clusterctl.analytics.stats import Rate
-from clusterctl.terminal import Sheet, clean
+from clusterctl.analytics.reports.pages import page_of
+from clusterctl.analytics.reports.sparks import band_lines, rates, spark
+from clusterctl.analytics.reports.words import ENGLISH, Words, unisolated
+from clusterctl.terminal import Sheet
 
-TOP_CAUSES = 10
+MARGIN = 1
+STYLES = {Tone.GOOD: "green", Tone.BAD: "red", Tone.WARN: "yellow", Tone.PLAIN: "dim"}
+QUIET = frozenset({"definitions"})
 
 
-def show(report: model.Report) -> None:
+def show(report: model.Report, lang: str = ENGLISH) -> None:
     """Print every cluster, then what the numbers mean."""
     sheet = Sheet()
-    for cluster in report.clusters:
-        _cluster(sheet, cluster)
-    sheet.title("Reference lines, per 1000 GPU-days")
-    sheet.table(
-        ["line", "rate (95 %)", "what was counted", "basis"],
-        [[line.name, reference_text(line), line.rule, line.basis] for line in report.reference_lines],
-        right=["rate (95 %)"],
-    )
-    sheet.title("Definitions")
-    for text in report.definitions:
-        sheet.line(f" · {text}", style="dim")
-    sheet.line(f" clusterctl {report.clusterctl_version}, catalogue {report.catalog_version}", style="dim")
+    page = page_of(report, Words(lang))
+    for cluster in page.clusters:
+        sheet.title(f"{cluster.name}: {cluster.window}")
+        for section in cluster.sections:
+            _section(sheet, section)
+    for section in page.closing:
+        _section(sheet, section)
+    for line in page.colophon:
+        sheet.line(f" {line}", style="dim")
 
 
-def _cluster(sheet: Sheet, cluster: model.ClusterReport) -> None:
-    sheet.title(f"{clean(cluster.name)}: {window_text(cluster.window)}")
-    faults, stops = cluster.faults, cluster.interruptions
-    days = faults.gpu_days
-    stop_days = days.allocated if stops.per_1000_gpu_days.basis == "allocated" else days.in_service
-    rows = [
-        _rate_row("faults", faults.count, faults.per_1000_gpu_days, days.in_service),
-        _rate_row("interruptions", stops.count, stops.per_1000_gpu_days, stop_days),
-    ]
-    for name, line in (
-        ("  incl. software", cluster.lines.including_software),
-        ("  incl. unattributed", cluster.lines.including_unattributed),
-        ("user", cluster.lines.user),
-        ("planned", cluster.lines.planned),
-        ("degradations", cluster.lines.degradations),
-    ):
-        if line.count and not (name.startswith("  incl.") and line.count == faults.count):
-            rows.append(_rate_row(name, line.count, line.per_1000_gpu_days, days.in_service))
-    sheet.table(
-        ["per 1000 GPU-days", "rate", "95 % interval", "count", "GPU-days", "basis"],
-        rows,
-        right=["rate", "95 % interval", "count", "GPU-days"],
-    )
-    facts = [(f"against {verdict.target:g}", verdict_text(verdict, days.in_service)) for verdict in faults.verdicts]
-    facts.append(
-        (
-            "exposure",
-            f"in service {gpu_days_text(days.in_service)}, capacity {gpu_days_text(days.capacity)}, "
-            f"allocated {gpu_days_text(days.allocated)} GPU-days",
-        )
-    )
-    if stops.mtti_hours:
-        facts.append(("mean time to interruption", f"{stops.mtti_hours:,.3f} h"))
-    if faults.unattributed:
-        facts.append(
-            (
-                "unattributed",
-                f"{faults.unattributed} of {stops.count} unexpected incidents "
-                f"({share_text(faults.unattributed_share)})",
-            )
-        )
-    facts.append(("coverage", clean(cluster.coverage.summary, 400)))
-    facts += [("note", clean(text, 400)) for text in cluster.warnings]
-    sheet.facts(facts)
-    _causes(sheet, stops)
-    _node(sheet, cluster)
-    _incidents(sheet, cluster)
+def _section(sheet: Sheet, section: Section) -> None:
+    sheet.title(section.title)
+    for block in section.blocks:
+        _block(sheet, block, bullet=section.key in QUIET)
 
 
-def _rate_row(name: str, count: int, rate: Rate, days: float | None) -> list[str]:
-    value, interval = rate_text(rate)
-    return [name, value, interval, count_text(count), gpu_days_text(days), rate.basis.replace("_", " ")]
+def _block(sheet: Sheet, block: Block, *, bullet: bool) -> None:
+    if isinstance(block, Cards):
+        _cards(sheet, block.cards)
+    elif isinstance(block, Facts):
+        sheet.facts([(unisolated(name), unisolated(value)) for name, value in block.rows])
+    elif isinstance(block, Grid):
+        _grid(sheet, block)
+    elif isinstance(block, TrendPlot):
+        _trend(sheet, block)
+    elif isinstance(block, (CommTrendPlot, CommSharePlot)):
+        _comm(sheet, block)
+    elif isinstance(block, SizePlot):
+        pass  # the table below it has the numbers
+    else:
+        _note(sheet, block, bullet=bullet)
 
 
-def _causes(sheet: Sheet, stops: model.Interruptions) -> None:
-    if not stops.by_cause:
+def _grid(sheet: Sheet, grid: Grid) -> None:
+    if grid.spare:
         return
-    widest = stops.by_cause[0].count
-    rows = [
-        [
-            clean(c.cause, 40),
-            c.cls,
-            count_text(c.count),
-            share_text(c.share),
-            "█" * max(1, round(24 * c.count / widest)),
-        ]
-        for c in stops.by_cause[:TOP_CAUSES]
-    ]
-    rest = stops.by_cause[TOP_CAUSES:]
-    if rest:
-        count = sum(c.count for c in rest)
-        rows.append([f"{len(rest)} more", "", count_text(count), share_text(count / stops.count), ""])
-    sheet.table(["cause", "class", "count", "share", ""], rows, right=["count", "share"])
+    if grid.caption:
+        sheet.paragraph(unisolated(grid.caption), style="dim")
+    columns, rows = fit(grid, sheet.width - MARGIN)
+    sheet.grid(columns, rows)
 
 
-def _node(sheet: Sheet, cluster: model.ClusterReport) -> None:
-    if cluster.hosts:
-        sheet.table(
-            ["host", "ticks", "CPU busy", "memory free", "root used", "agent CPU", "agent memory"],
-            [
-                [
-                    clean(h.host, 40),
-                    count_text(h.ticks),
-                    share_text(h.cpu_busy_ratio),
-                    bytes_text(h.memory_available_bytes),
-                    share_text(h.root_used_ratio),
-                    share_text(h.agent_cpu_ratio),
-                    bytes_text(h.agent_rss_bytes),
-                ]
-                for h in cluster.hosts
-            ],
-            right=["ticks", "CPU busy", "memory free", "root used", "agent CPU", "agent memory"],
-        )
-    if cluster.ports:
-        sheet.table(
-            ["host", "port", "layer", "link", "rate", "received", "sent", "errors", "flaps"],
-            [
-                [
-                    clean(p.host, 40),
-                    clean(p.port, 30),
-                    clean(p.link_layer, 12),
-                    UNKNOWN if p.link_up is None else "up" if p.link_up else "down",
-                    UNKNOWN if p.rate_mbps is None else f"{p.rate_mbps / 1000:g} Gb/s",
-                    bytes_text(p.rx_bytes),
-                    bytes_text(p.tx_bytes),
-                    _number(p.errors),
-                    _number(p.carrier_changes),
-                ]
-                for p in cluster.ports
-            ],
-            right=["rate", "received", "sent", "errors", "flaps"],
-        )
+def _note(sheet: Sheet, note: Note, *, bullet: bool) -> None:
+    lead = "· " if bullet else "! " if note.tone in (Tone.WARN, Tone.BAD) else ""
+    sheet.paragraph(f"{lead}{unisolated(note.text)}", style=STYLES[note.tone])
 
 
-def _number(value: int | None) -> str:
-    return UNKNOWN if value is None else count_text(value)
+def _cards(sheet: Sheet, cards: Sequence[Card]) -> None:
+    """The number, then what it stands on; the verdicts come with their reasons below."""
+    rows = []
+    for card in cards:
+        drawn = f"   {span(card.span)}" if card.span is not None and sheet.width >= WIDE else ""
+        rows.append((unisolated(card.name), f"{card.value}{drawn}", unisolated("; ".join(card.notes))))
+    sheet.numbers(rows)
 
 
-def _incidents(sheet: Sheet, cluster: model.ClusterReport) -> None:
-    if not cluster.incidents:
-        return
-    sheet.table(
-        ["opened (UTC)", "closed", "class", "cause", "node", "GPU or device", "signals"],
-        [
-            [
-                i.opened_at[:19].replace("T", " "),
-                i.closed_at[:16].replace("T", " ") if i.closed_at else "open",
-                i.cls,
-                clean(i.cause, 30),
-                clean(i.node, 30),
-                clean(i.gpu, 44),
-                count_text(i.signals),
-            ]
-            for i in cluster.incidents[:TOP_CAUSES]
-        ],
-        right=["signals"],
-    )
+WIDE = 110
+
+
+def _trend(sheet: Sheet, plot: TrendPlot) -> None:
+    line = spark(rates(plot.points, sheet.width - 2 * MARGIN))
+    sheet.line(f" {unisolated(plot.label)}", style="dim")
+    sheet.line(f" {line}", style="cyan")
+    sheet.paragraph(unisolated(plot.peak), style="dim")
+
+
+def _comm(sheet: Sheet, plot: CommTrendPlot | CommSharePlot) -> None:
+    """The two ends of the intervals, one above the other: a single line would be a value that nobody has."""
+    sheet.line(f" {unisolated(plot.label)}", style="dim")
+    for line in band_lines(plot, sheet.width - 2 * MARGIN):
+        sheet.line(f" {line}", style="cyan")
+    sheet.paragraph(unisolated(plot.about), style="dim")

@@ -1,67 +1,94 @@
-"""How numbers of a report are written for people. Rounded here and nowhere else."""
+"""The words of a report, in the language of its reader. English stands in the code and is the key of the catalogue.
+
+What comes from the store as text (remarks, verdicts, warnings) is English too, with numbers in it: `told` looks it up with
+its numbers taken out. What no catalogue knows stays English; it is never guessed.
+"""
 
 from __future__ import annotations
 
-from clusterctl.analytics.reports import model
-from clusterctl.analytics.stats import Rate, Verdict
+import re
+import sys
+from functools import cache
+from importlib import resources
 
-UNKNOWN = "unknown"
-UNDATED = "1970-01-01"
-"""Imports that know how long, but not when, begin here."""
+from clusterctl.errors import InputError
+from clusterctl.terminal import clean
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
-def count_text(count: int) -> str:
-    return f"{count:,}"
-
-
-def gpu_days_text(days: float | None) -> str:
-    if days is None:
-        return UNKNOWN
-    return f"{days:,.0f}" if days >= 100 else f"{days:,.3g}"
-
-
-def rate_text(rate: Rate) -> tuple[str, str]:
-    """Value and interval; a rate never goes without one."""
-    if rate.value is None or rate.low is None or rate.high is None:
-        return "no rate", "no exposure"
-    return f"{rate.value:.3f}", f"{rate.low:.3f} to {rate.high:.3f}"
+ENGLISH = "en"
+LANGUAGES = (ENGLISH, "zh")
+MAX_SENTENCE = 600
+ISOLATE, ISOLATE_END = "\u2068", "\u2069"
+"""Around a name within a sentence: letters that run right to left reorder nothing beyond it."""
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_COMMAND = re.compile(r"`(clusterctl [^`]*)`")
+_UNISOLATED = {ord(ISOLATE): None, ord(ISOLATE_END): None}
 
 
-def verdict_text(verdict: Verdict, gpu_days: float | None) -> str:
-    """The verdict, and what it would take where there is none yet."""
-    if verdict.gpu_days_total_if_no_more is None:
-        return verdict.verdict
-    more = f"{verdict.verdict}: {verdict.gpu_days_needed:,.0f} more GPU-days without a fault would decide"
-    if not gpu_days:
-        return more
-    total = verdict.gpu_days_total_at_observed_rate
-    return more + (
-        " (never, at the observed rate)" if total is None else f" ({total:,} in total, at the observed rate)"
-    )
+@cache
+def data_file(name: str) -> dict[str, dict[str, str]]:
+    """A file of texts that comes with the package, by its sections."""
+    file = resources.files("clusterctl.analytics") / "data" / name
+    sections: dict[str, dict[str, str]] = tomllib.loads(file.read_text(encoding="utf-8"))
+    return sections
 
 
-def window_text(window: model.Window) -> str:
-    days = window.evidence_hours / 24
-    span = f"{days:,.1f} days" if days >= 1 else f"{max(1, round(window.evidence_hours * 60)):,} min"
-    if window.since.startswith(UNDATED):
-        return f"{span}, undated"
-    return f"{window.since[:16].replace('T', ' ')} to {window.until[:16].replace('T', ' ')} UTC, {span} of evidence"
+def catalogue(lang: str) -> dict[str, str]:
+    """English to `lang`; empty for English itself."""
+    if lang == ENGLISH:
+        return {}
+    return {english: text for section in data_file(f"words_{lang}.toml").values() for english, text in section.items()}
 
 
-def reference_text(line: model.ReferenceLine) -> str:
-    interval = "" if line.low is None or line.high is None else f" ({line.low:.3f} to {line.high:.3f})"
-    return f"{line.rate:.3f}{interval}"
+class Words:
+    """Says things in one language. Raises InputError for one that there is no catalogue for."""
+
+    def __init__(self, lang: str = ENGLISH) -> None:
+        if lang not in LANGUAGES:
+            raise InputError(f"no such language: {lang[:16]!r}", hint=f"one of: {', '.join(LANGUAGES)}")
+        self.lang = lang
+        self._catalogue = catalogue(lang)
+
+    def __call__(self, english: str, /, **values: object) -> str:
+        """That sentence, its places filled in."""
+        return self._catalogue.get(english, english).format(**values)
+
+    def told(self, text: str) -> str:
+        """Text out of the report: bounded, harmless, and translated where the catalogue has it."""
+        safe = clean(text, MAX_SENTENCE)
+        if not self._catalogue:
+            return _quoted(safe)
+        whole = self._with_numbers(safe)
+        if whole is None and "; " in safe:
+            parts = [(part, self._with_numbers(part)) for part in safe.split("; ")]
+            if any(known for _part, known in parts):
+                return self("; ").join(known or part for part, known in parts)
+        return whole or _quoted(safe)
+
+    def _with_numbers(self, text: str) -> str | None:
+        if text in self._catalogue:
+            return self._catalogue[text]
+        numbers = _NUMBER.findall(text)
+        places = iter(range(len(numbers)))
+        template = _NUMBER.sub(lambda _match: f"{{{next(places)}}}", text.replace("{", "{{").replace("}", "}}"))
+        known = self._catalogue.get(template) if numbers else None
+        return None if known is None else known.format(*numbers)
 
 
-def bytes_text(count: float | None) -> str:
-    if count is None:
-        return UNKNOWN
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if abs(count) < 1024 or unit == "TiB":
-            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
-        count /= 1024
-    return UNKNOWN
+def _quoted(text: str) -> str:
+    """Commands stand between back quotes in a terminal's messages; a page has real quotes."""
+    return _COMMAND.sub(r"“\1”", text)
 
 
-def share_text(share: float | None) -> str:
-    return UNKNOWN if share is None else f"{100 * share:.1f} %"
+def named(name: str, limit: int = 60) -> str:
+    """A name from the cluster, to stand in a sentence."""
+    return f"{ISOLATE}{clean(name, limit)}{ISOLATE_END}"
+
+
+def unisolated(text: str) -> str:
+    """For formats that have no use for the marks of `named`."""
+    return text.translate(_UNISOLATED)

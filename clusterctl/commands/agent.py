@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from clusterctl.commands.common import FINDINGS, OK, ShortFormat, config_of, log_to_stderr, stop_on_signals
+from clusterctl.commands.common import FINDINGS, OK, ShortFormat, config_of, stop_on_signals
 from clusterctl.config import Config
 from clusterctl.errors import InputError
+from clusterctl.log_lines import log_to_stderr
 from clusterctl.terminal import Sheet, clean
 
 NAME = "agent"

@@ -9,16 +9,18 @@ from typing import Annotated
 import typer
 
 from clusterctl.clock import SystemClock
-from clusterctl.commands.common import config_of, log_to_stderr, ready_store, stop_on_signals
+from clusterctl.commands.common import config_of, ready_store, stop_on_signals
 from clusterctl.config import Config
+from clusterctl.log_lines import log_to_stderr
 from clusterctl.store import Store
 
 
 def refresh_all(store: Store, config: Config, now_ms: int) -> int:
-    """Recompute the incidents of every cluster that has events; how many rows changed."""
-    from clusterctl.analytics.incidents import refresh
+    """Recompute the incidents of every cluster that is known of; how many rows changed."""
+    from clusterctl.analytics.incidents.lifecycle import CLUSTERS
+    from clusterctl.analytics.incidents.refresh import refresh
 
-    clusters = [row[0] for row in store.query("SELECT DISTINCT cluster FROM event ORDER BY cluster").rows]
+    clusters = [row.cluster for row in CLUSTERS.run(store)]
     return sum(refresh(store, cluster, config.analytics, now_ms) for cluster in clusters)
 
 
@@ -29,12 +31,15 @@ def analyze(
     ] = 0,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what it does.")] = False,
 ) -> None:
-    """Recompute incidents from events, and roll up the hours and days that are due. The same rows always give the same
-    incidents and rollups, so running it again is safe, and twice at once too.
+    """Recompute incidents from events, roll up the hours and days that are due, look for what is slow, and estimate
+    communication. The same rows
+    always give the same incidents and rollups, so running it again is safe, and twice at once too.
 
     `clusterctl report` recomputes incidents by itself; on a ClickHouse server, dashboards need this to run, say, every
     minute, and rollups need it to run at all. Rollups are looked at every analytics.rollup_period_s."""
     from clusterctl.analytics import rollup
+    from clusterctl.analytics.communication.refresh import refresh as refresh_communication
+    from clusterctl.analytics.slow.refresh import refresh as refresh_slow
 
     log_to_stderr(verbose)
     config = config_of(context)
@@ -50,6 +55,8 @@ def analyze(
             if clock.monotonic_s() - rolled_s >= config.analytics.rollup_period_s:
                 rolled_s = clock.monotonic_s()
                 done = rollup.refresh(store, config.analytics, stop=stop.is_set)
+                refresh_slow(store, config.analytics, clock.now_ms())
+                refresh_communication(store, config.analytics, clock.now_ms(), stop.is_set)
                 typer.echo(", ".join(f"{one.rollup}: {one.periods} periods" for one in done))
             if every_s <= 0 or stop.wait(every_s):
                 return

@@ -12,9 +12,10 @@ import typer
 from clusterctl.bus import open_bus
 from clusterctl.clock import SystemClock
 from clusterctl.commands import deadletters, loss
-from clusterctl.commands.common import config_of, leave_on_signals, log_to_stderr, ready_store, stop_on_signals
+from clusterctl.commands.common import config_of, leave_on_signals, ready_store, stop_on_signals
 from clusterctl.config import Config
 from clusterctl.errors import OffsetsLost, StoreError, StoreLocked
+from clusterctl.log_lines import log_to_stderr
 from clusterctl.store import Store
 
 if TYPE_CHECKING:
@@ -131,11 +132,17 @@ class _Shared:
             seen, refreshed_s = newest, clock.monotonic_s()
 
     def _roll_up(self) -> None:
-        """What is due of closed hours and days; a stop waits for one statement at most."""
+        """What is due of closed hours and days, and what is slow; a stop waits for one statement at most."""
+        from clusterctl.analytics.communication.refresh import refresh as refresh_communication
         from clusterctl.analytics.rollup import refresh
+        from clusterctl.analytics.slow.refresh import refresh as refresh_slow
+
+        clock = SystemClock()
 
         while not self._stop.wait(self._config.analytics.rollup_period_s):
             try:
                 refresh(self._store, self._config.analytics, stop=self._stop.is_set)
+                refresh_slow(self._store, self._config.analytics, clock.now_ms())
+                refresh_communication(self._store, self._config.analytics, clock.now_ms(), self._stop.is_set)
             except StoreError as error:
                 log.error("hours and days could not be rolled up, trying again: %s", error)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import enum
-import logging
+import os
 import signal
+import sys
 import threading
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import FrameType
 
 import typer
 
 from clusterctl.config import Config, load
+from clusterctl.errors import InputError
 from clusterctl.store import Store, open_store
 
 OK, FINDINGS, UNKNOWN = 0, 1, 2
@@ -25,6 +28,7 @@ class Format(str, enum.Enum):
     JSON = "json"
     MARKDOWN = "md"
     CSV = "csv"
+    HTML = "html"
 
 
 class ShortFormat(str, enum.Enum):
@@ -74,6 +78,17 @@ def ready_store(config: Config) -> Store:
     return store
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that nobody ever sees half of it. Raises InputError where it cannot be written."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
+
+
 def stop_on_signals(stop: threading.Event) -> None:
     """Set `stop` on SIGTERM and SIGINT."""
 
@@ -92,12 +107,11 @@ def leave_on_signals(stop: threading.Event) -> None:
         stop.set()
         raise SystemExit(OK)
 
+    def swallowed(what: sys.UnraisableHookArgs) -> None:
+        """A callback in which the exit came is no place to say so: `stop` is looked at next."""
+        if not isinstance(what.exc_value, SystemExit):
+            sys.__unraisablehook__(what)
+
+    sys.unraisablehook = swallowed
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
-
-
-def log_to_stderr(verbose: bool) -> None:
-    """Log lines for the journal."""
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )

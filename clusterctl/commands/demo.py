@@ -1,4 +1,4 @@
-"""`clusterctl demo`: this machine for a few seconds, and a published fleet, in one report."""
+"""`clusterctl demo`: this machine for a few seconds, a published fleet, and two simulated jobs, in one report."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ import typer
 from clusterctl.clock import MS_PER_DAY, SystemClock
 from clusterctl.commands.analyze import refresh_all
 from clusterctl.commands.common import Settings, config_of, ready_store
+from clusterctl.commands.demo_jobs import CLUSTER as SIMULATED
+from clusterctl.commands.demo_jobs import bring_in
 from clusterctl.commands.up import tree
 from clusterctl.config import BusConfig, Config, StoreConfig
 from clusterctl.errors import ClusterctlError
@@ -37,7 +39,8 @@ def demo(
 ) -> None:
     """Watch this machine for a moment, import a published fleet beside it, and report both.
 
-    The fleet is the 54 days of Llama 3 405B training: 419 unexpected interruptions on 16,384 GPUs."""
+    The fleet is the 54 days of Llama 3 405B training: 419 unexpected interruptions on 16,384 GPUs. Two simulated jobs show
+    how communication is told: of one from its traces, exactly, of the other from telemetry alone."""
     from clusterctl.analytics.reports.build import Asked, build
     from clusterctl.analytics.reports.sheet import show
 
@@ -55,6 +58,8 @@ def demo(
         try:
             step("importing Llama 3 405B", seconds + 3.0)
             warnings = _import_llama(store)
+            step("simulating two jobs", seconds + 3.5)
+            bring_in(store, config.analytics, SystemClock().now_ms())
             refresh_all(store, config, SystemClock().now_ms())
             step("reporting", seconds + 4.0)
             made = build(
@@ -67,6 +72,7 @@ def demo(
     say("")
     for text in warnings:
         say(f"note on the published table: {text}")
+    say(f"note: {SIMULATED} is simulated, and no GPU was asked")
     say(f"data: {directory}")
     me = _own_name()
     say(f"next: {me} --data-dir {directory} report --format md")

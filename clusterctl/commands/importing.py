@@ -1,4 +1,4 @@
-"""`clusterctl import`: incidents, exposure and kernel logs of fleets that no agent watched."""
+"""`clusterctl import`: incidents, exposure and kernel logs of fleets that no agent watched; more in importing_operations."""
 
 from __future__ import annotations
 
@@ -53,13 +53,17 @@ def incidents(
             help="Length of the period, instead of its end, or of both when nobody knows the dates.",
         ),
     ] = None,
+    count_column: Annotated[
+        str, typer.Option(help="Column with the counts, for tables that have one for each fleet.")
+    ] = "count",
     source: Source = "",
     format: Output = ShortFormat.TABLE,
 ) -> None:
     """Incidents from a CSV file: dated records, or published counts.
 
-    Dated: opened_at, cause; optional closed_at, node, gpu, class, category, note.
-    Counts: cause, count; optional class, category, printed_pct; they need a period.
+    Dated: opened_at, cause; optional closed_at, node, gpu, class, category, note, jobs (ids, blanks between),
+    service_lost_at, service_back_at, gpu_hours_lost.
+    Counts: cause, count; optional class, category, printed_pct, cost_pct (of all GPU time lost); they need a period.
     class is hardware, driver, network, storage, facility, maintenance (unplanned), software, user, planned or unknown.
     Rows that cannot be used are listed with line and reason, and the rest go in.
     Exit code 1 if rows were left out, 2 if none could be used."""
@@ -71,11 +75,17 @@ def incidents(
     store = ready_store(config)
     try:
         outcome = import_incidents(
-            store, file, _cluster(cluster or config.site.cluster), source or file.stem, period, now_ms
+            store,
+            file,
+            cluster_name(cluster or config.site.cluster),
+            source or file.stem,
+            period,
+            now_ms,
+            count_column,
         )
     finally:
         store.close()
-    _finish(outcome, format)
+    finish([outcome], format)
 
 
 @app.command()
@@ -98,11 +108,11 @@ def exposure(
     store = ready_store(config)
     try:
         outcome = import_exposure(
-            store, file, _cluster(cluster or config.site.cluster), source or file.stem, end_ms, now_ms
+            store, file, cluster_name(cluster or config.site.cluster), source or file.stem, end_ms, now_ms
         )
     finally:
         store.close()
-    _finish(outcome, format)
+    finish([outcome], format)
 
 
 @app.command()
@@ -137,7 +147,7 @@ def kmsg(
             store,
             file,
             config,
-            cluster=_cluster(cluster or config.site.cluster),
+            cluster=cluster_name(cluster or config.site.cluster),
             host=host,
             boot_ms=boot_ms,
             source=source or file.stem,
@@ -145,10 +155,10 @@ def kmsg(
         )
     finally:
         store.close()
-    _finish(outcome, format)
+    finish([outcome], format)
 
 
-def _cluster(name: str) -> str:
+def cluster_name(name: str) -> str:
     """A name that reports can print. Raises InputError."""
     if name != name.strip() or not name.isprintable() or not 0 < len(name) <= 100:
         raise InputError(f"not a cluster name: {name[:100]!r}", hint="up to 100 printable characters, no blanks around")
@@ -183,20 +193,23 @@ def _period(gpus: int | None, since: str, until: str, days: float | None, now_ms
     return Period(since_ms, until_ms, gpus)
 
 
-def _finish(outcome: Outcome, format: ShortFormat) -> None:
+def finish(outcomes: list[Outcome], format: ShortFormat) -> None:
+    """Print what was done and leave with the exit code; of one file JSON is the object, of several a list."""
     if format is ShortFormat.JSON:
-        typer.echo(json.dumps(msgspec.to_builtins(outcome), indent=2))
+        made = [msgspec.to_builtins(outcome) for outcome in outcomes]
+        typer.echo(json.dumps(made[0] if len(made) == 1 else made, indent=2))
     else:
-        _print(outcome)
-    if outcome.rejected:
-        raise typer.Exit(FINDINGS if outcome.rows else UNKNOWN)
-    raise typer.Exit(OK)
+        for outcome in outcomes:
+            _print(outcome)
+    if any(outcome.rejected and not outcome.rows for outcome in outcomes):
+        raise typer.Exit(UNKNOWN)
+    raise typer.Exit(FINDINGS if any(outcome.rejected for outcome in outcomes) else OK)
 
 
 def _print(outcome: Outcome) -> None:
     typer.echo(
         f"{clean(outcome.cluster)}: {outcome.rows} rows of {clean(outcome.source)}"
-        + (f", {outcome.incidents} incidents" if outcome.kind != "exposure" else "")
+        + (f", {outcome.incidents} incidents" if outcome.kind in ("incidents", "kmsg") else "")
         + (f", {outcome.gpu_days:,.1f} GPU-days" if outcome.gpu_days is not None else "")
         + f" ({outcome.written} written"
         + (f", {outcome.retired} taken back)" if outcome.retired else ")")

@@ -13,7 +13,7 @@ from clusterctl.agent.kmsg.files import place, raw_lines, read_lines
 from clusterctl.agent.kmsg.grammar import parse
 from clusterctl.agent.kmsg.line import LogLine
 from clusterctl.analytics.imports.table import Outcome, Rejected
-from clusterctl.analytics.incidents import refresh
+from clusterctl.analytics.incidents.refresh import refresh
 from clusterctl.config import Config
 from clusterctl.errors import InputError
 from clusterctl.schema import EVENT, SCHEMA_VERSION

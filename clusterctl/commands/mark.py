@@ -64,3 +64,50 @@ def checkpoint_end(
 ) -> None:
     """Training goes on, the checkpoint is written."""
     _send("checkpoint_end", step, bytes, job, rank)
+
+
+@app.command("checkpoint-durable")
+def checkpoint_durable(
+    step: Step = None,
+    bytes: Annotated[int | None, typer.Option(min=0, help="Size of the checkpoint.")] = None,
+    job: Job = None,
+    rank: Rank = None,
+) -> None:
+    """The checkpoint of that step is whole on shared storage."""
+    _send("checkpoint_durable", step, bytes, job, rank)
+
+
+@app.command("checkpoint-failed")
+def checkpoint_failed(step: Step = None, job: Job = None, rank: Rank = None) -> None:
+    """The checkpoint of that step will never be usable."""
+    _send("checkpoint_failed", step, None, job, rank)
+
+
+@app.command("run-begin")
+def run_begin(job: Job = None, rank: Rank = None) -> None:
+    """The program has started, or started again, on all the nodes it needs."""
+    _send("run_begin", None, None, job, rank)
+
+
+@app.command("restore-begin")
+def restore_begin(step: Step = None, job: Job = None, rank: Rank = None) -> None:
+    """Loading a checkpoint begins."""
+    _send("restore_begin", step, None, job, rank)
+
+
+@app.command("restore-end")
+def restore_end(step: Step = None, job: Job = None, rank: Rank = None) -> None:
+    """The checkpoint is loaded, and the next thing is a step."""
+    _send("restore_end", step, None, job, rank)
+
+
+@app.command("data-begin")
+def data_begin(step: Step = None, job: Job = None, rank: Rank = None) -> None:
+    """Training waits for data."""
+    _send("data_begin", step, None, job, rank)
+
+
+@app.command("data-end")
+def data_end(step: Step = None, job: Job = None, rank: Rank = None) -> None:
+    """The data is there."""
+    _send("data_end", step, None, job, rank)

@@ -13,6 +13,8 @@ import typer
 from clusterctl.bus import topic_of
 from clusterctl.clock import SystemClock
 from clusterctl.commands.common import FINDINGS, OK, ShortFormat, config_of, stop_on_signals
+from clusterctl.commands.simulate_fleet import fleet
+from clusterctl.commands.simulate_training import training
 from clusterctl.config import Config
 from clusterctl.errors import ClusterctlError, ConfigError, InputError
 from clusterctl.schema import Lane
@@ -24,16 +26,13 @@ if TYPE_CHECKING:
 
 NAME = "simulate"
 app = typer.Typer(
-    no_args_is_help=True, help="A fleet that is not there, to see what Kafka, collectors and server hold."
+    no_args_is_help=True, help="A fleet that is not there: as load for Kafka and server, or with faults that are known."
 )
+app.command("fleet", short_help="Write what a fleet with known faults leaves behind.")(fleet)
+app.command("training", short_help="Write what a job whose communication is known leaves behind.")(training)
 
 
-@app.callback()
-def simulate() -> None:
-    """A fleet that is not there, to see what Kafka, collectors and server hold."""
-
-
-@app.command()
+@app.command(short_help="Send what a whole fleet would send to Kafka.")
 def load(
     context: typer.Context,
     gpus: Annotated[int, typer.Option(min=1, help="GPUs of the whole fleet.")],

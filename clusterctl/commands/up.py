@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from clusterctl.commands.common import Settings, config_of, log_to_stderr, stop_on_signals
+from clusterctl.commands.common import Settings, config_of, stop_on_signals
 from clusterctl.commands.processes import Child, ProcessTree
 from clusterctl.config import Config
+from clusterctl.log_lines import log_to_stderr
 from clusterctl.terminal import say
 
 EMBEDDED = {"CLUSTERCTL_BUS_KIND": "local", "CLUSTERCTL_STORE_KIND": "chdb"}

@@ -4,8 +4,10 @@ A field is added at the end of its table, nullable, with `since` one greater tha
 reordered, retyped or reused.
 """
 
+from clusterctl.schema.communication import COLLECTIVE, COMM_CALIBRATION
 from clusterctl.schema.facts import EVENT, INVENTORY, JOB, JOB_MARK, PRESENCE
 from clusterctl.schema.judged import EXPOSURE, INCIDENT, POISSON_LIMIT
+from clusterctl.schema.operations import INCIDENT_ACTION, INCIDENT_JUDGED, INCIDENT_RUN, NODE_STATE, SLOW_FINDING, TOLD
 from clusterctl.schema.rolled import BATCH_DAY, CLUSTER_DAY, GPU_HOUR, KPI_DAY, NIC_HOUR, ROLLUP_RUN
 from clusterctl.schema.samples import GPU_SAMPLE, HOST_SAMPLE, NIC_SAMPLE, SATURATING
 from clusterctl.schema.slow import (
@@ -21,7 +23,7 @@ from clusterctl.schema.slow import (
 )
 from clusterctl.schema.table import Lane, Table, by_name
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 4
 
 TABLES: tuple[Table, ...] = (
     GPU_SAMPLE,
@@ -49,6 +51,14 @@ TABLES: tuple[Table, ...] = (
     CLUSTER_DAY,
     BATCH_DAY,
     ROLLUP_RUN,
+    NODE_STATE,
+    INCIDENT_ACTION,
+    INCIDENT_JUDGED,
+    INCIDENT_RUN,
+    SLOW_FINDING,
+    TOLD,
+    COLLECTIVE,
+    COMM_CALIBRATION,
 )
 
 TABLE_BY_NAME = by_name(TABLES)
@@ -56,6 +66,8 @@ TABLE_BY_NAME = by_name(TABLES)
 __all__ = [
     "BATCH_DAY",
     "CLUSTER_DAY",
+    "COLLECTIVE",
+    "COMM_CALIBRATION",
     "DISK_SAMPLE",
     "EVENT",
     "EXPOSURE",
@@ -66,6 +78,9 @@ __all__ = [
     "GPU_SAMPLE",
     "HOST_SAMPLE",
     "INCIDENT",
+    "INCIDENT_ACTION",
+    "INCIDENT_JUDGED",
+    "INCIDENT_RUN",
     "INVENTORY",
     "JOB",
     "JOB_MARK",
@@ -75,6 +90,7 @@ __all__ = [
     "NIC_HOUR",
     "NIC_LINK_SAMPLE",
     "NIC_SAMPLE",
+    "NODE_STATE",
     "NVLINK_SAMPLE",
     "POISSON_LIMIT",
     "PRESENCE",
@@ -82,8 +98,10 @@ __all__ = [
     "SATURATING",
     "SATURATING_SLOW",
     "SCHEMA_VERSION",
+    "SLOW_FINDING",
     "TABLES",
     "TABLE_BY_NAME",
+    "TOLD",
     "Lane",
     "Table",
 ]

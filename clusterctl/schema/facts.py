@@ -111,6 +111,9 @@ JOB = Table(
         moment("ended_at", "End on this node; missing while it runs.", nullable=True),
         state("exit_code", INT32, "Exit code, where known."),
         state("wanted_end", UINT8, "1 if the owner asked for the end."),
+        moment("submitted_at", "When it was submitted; missing when unknown.", nullable=True, since=3),
+        moment("eligible_at", "When it could have started; missing when unknown.", nullable=True, since=3),
+        state("excluded_nodes", TEXT, "Nodes that its owner excluded, comma-separated.", since=3),
     ),
 )
 
@@ -124,7 +127,10 @@ JOB_MARK = Table(
     fields=(
         moment("ts", "When it was marked; the first of several steps."),
         text("job_id", "Scheduler's job id, or what the job calls itself."),
-        text("mark", "step, first_step, checkpoint_begin or checkpoint_end."),
+        text(
+            "mark",
+            "step, first_step, run_begin, checkpoint_begin, _end, _durable or _failed, restore_ or data_begin, _end.",
+        ),
         required("rank", UINT32, Unit.NONE, "Global rank that marked it."),
         required("count", UINT32, Unit.COUNT, "Marks in this row."),
         moment("last_ts", "When the last of them was marked.", nullable=True),

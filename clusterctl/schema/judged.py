@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from clusterctl.schema.field import (
     FLOAT64,
+    LONG_TEXT,
+    NAME,
     TEXT,
     UINT8,
     UINT32,
@@ -12,6 +14,7 @@ from clusterctl.schema.field import (
     gauge,
     moment,
     required,
+    state,
     text,
 )
 from clusterctl.schema.table import VERSION, Table
@@ -28,7 +31,7 @@ INCIDENT = Table(
         text("class", "hardware, driver, network, storage, facility, maintenance, software, user, planned or unknown."),
         text("cause", "Code or published cause."),
         text("category", "The source's own grouping of causes."),
-        text("impact", "fault, degradation or none."),
+        text("impact", "fault, degradation, gap (a silent node alone) or none (it cost nothing)."),
         required("count", UINT32, Unit.COUNT, "1, or the published count that this row stands for."),
         moment("opened_at", "First signal; start of the period for published counts."),
         required(
@@ -50,6 +53,43 @@ INCIDENT = Table(
         required("retired", UINT8, Unit.NONE, "1 if a later computation or import took it back.", kind=Kind.STATE),
         moment("closed_at", "When it closed; missing while open.", nullable=True),
         moment("period_until", "End of the period, for published counts.", nullable=True),
+        state("element", NAME, "Fabric element that is the root (switch, PDU), or empty.", since=3),
+        state("nodes", LONG_TEXT, "Nodes affected, the root first, JSON array of at most 512.", since=3),
+        state("jobs", LONG_TEXT, "Jobs that it ended or hung, JSON array of at most 512.", since=3),
+        state(
+            "closed_by",
+            NAME,
+            "back_in_service, quiet, reset, operator, job_ended or given_up; missing while open.",
+            since=3,
+        ),
+        state("action", NAME, "Recommended action, as the catalogue says.", since=3),
+        state("reason", TEXT, "Why it has its class: the rule, in words.", since=3),
+        state("driver_version", NAME, "Driver on the root node at that time, where known.", since=3),
+        moment("last_signal_at", "Last signal of it.", nullable=True, since=3),
+        moment(
+            "service_lost_at", "When the first node went out of service; missing if none did.", nullable=True, since=3
+        ),
+        moment("service_back_at", "When the last came back; missing if none did.", nullable=True, since=3),
+        gauge("jobs_ended", UINT32, Unit.COUNT, "Jobs it ended or hung; missing where no scheduler told.", since=3),
+        gauge("nodes_out", UINT32, Unit.COUNT, "Nodes it took out of service; missing where nobody told.", since=3),
+        gauge(
+            "gap_groups_5s",
+            UINT32,
+            Unit.COUNT,
+            "Its hardware episodes by node, joined by gaps up to 5 s alone.",
+            since=3,
+        ),
+        gauge("gap_groups_3min", UINT32, Unit.COUNT, "The same with gaps up to 3 minutes.", since=3),
+        gauge("gap_groups_15min", UINT32, Unit.COUNT, "The same with gaps up to 15 minutes.", since=3),
+        state("multi_root", UINT8, "1 if several nodes had hardware episodes before one job end.", since=3),
+        state("in_service_before", UINT8, "1 if the root was in service just before; missing when unknown.", since=3),
+        state("allocated_before", UINT8, "1 if a job held the root just before; missing when unknown.", since=3),
+        gauge(
+            "gpu_hours_lost", FLOAT64, Unit.NONE, "GPU-hours that it cost, as the source states; else missing.", since=3
+        ),
+        gauge(
+            "cost_share", FLOAT64, Unit.RATIO, "Its share of all GPU time lost, as published; else missing.", since=3
+        ),
     ),
 )
 

@@ -181,8 +181,8 @@ NIC_HOUR = Table(
 )
 
 
-def _gpu_minutes(name: str, doc: str) -> Field:
-    return gauge(f"gpu_minutes_{name}", UINT64, Unit.COUNT, doc)
+def _gpu_minutes(name: str, doc: str, *, since: int = 1) -> Field:
+    return gauge(f"gpu_minutes_{name}", UINT64, Unit.COUNT, doc, since=since)
 
 
 KPI_DAY = Table(
@@ -190,7 +190,7 @@ KPI_DAY = Table(
     key=("cluster", "host", "day"),
     version=VERSION,
     partition_by=BY_MONTH_OF_DAY,
-    doc="One node on one UTC day, from presence: what reports sum over node-minutes.",
+    doc="One node on one UTC day, from presence, node_state and job: what reports sum over node-minutes.",
     fields=(
         text("cluster", "Cluster."),
         text("host", "Host name."),
@@ -211,6 +211,12 @@ KPI_DAY = Table(
         _gpu_minutes("in_service", "GPU-minutes in service; missing when never known."),
         _gpu_minutes("allocated", "GPU-minutes held by jobs; missing without a scheduler."),
         gauge("gpus_seen_last", UINT16, Unit.COUNT, "GPUs that answered in the last minute."),
+        gauge(
+            "node_minutes_told", UINT32, Unit.COUNT, "Minutes without a heartbeat, told of by states or jobs.", since=3
+        ),
+        _gpu_minutes("drained", "GPU-minutes drained or in repair; missing where nobody told states.", since=3),
+        _gpu_minutes("planned", "GPU-minutes in planned maintenance; missing where nobody told states.", since=3),
+        _gpu_minutes("allocation_known", "GPU-minutes of which is known whether a job held them.", since=3),
     ),
 )
 

@@ -9,6 +9,7 @@ from tests.bench import (
     agent,
     codecs,
     collector,
+    comm,
     fleetload,
     hook,
     kafka_engine,
@@ -16,9 +17,15 @@ from tests.bench import (
     latency,
     peers,
     probes,
+    profile,
     report,
+    report_year,
     rollup,
+    slow,
+    slowness,
+    statistics,
     storage,
+    times,
     wirespeed,
 )
 
@@ -28,6 +35,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "probes": probes.main,
     "kmsg": kmsg.main,
     "hook": hook.main,
+    "profile": profile.main,
     "latency": latency.main,
     "collector": collector.main,
     "fleet": fleetload.main,
@@ -36,7 +44,13 @@ BENCHES: dict[str, Callable[[], None]] = {
     "codecs": codecs.main,
     "peers": peers.main,
     "report": report.main,
+    "report_year": report_year.main,
     "rollup": rollup.main,
+    "comm": comm.main,
+    "slow": slow.main,
+    "slowness": slowness.main,
+    "statistics": statistics.main,
+    "times": times.main,
 }
 
 if __name__ == "__main__":

@@ -53,3 +53,19 @@ def both(
         finally:
             kafka.stop()
             clickhouse.stop()
+
+
+@contextmanager
+def server_alone() -> Iterator[dict[str, str]]:
+    """Environment of a clusterctl that uses a server, without the proxy before it."""
+    with tempfile.TemporaryDirectory() as folder:
+        clickhouse = ClickHouseServer(Path(folder))
+        clickhouse.start()
+        env = {
+            "CLUSTERCTL_SITE_DATA_DIR": str(Path(folder) / "data"), "CLUSTERCTL_STORE_KIND": "clickhouse",
+            "CLUSTERCTL_STORE_PORT": str(clickhouse.inner_port), "CLUSTERCTL_STORE_DATABASE": f"b{uuid.uuid4().hex[:8]}",
+        }  # fmt: skip
+        try:
+            yield env
+        finally:
+            clickhouse.stop()

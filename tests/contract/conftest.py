@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from clusterctl.config import load
+from clusterctl.analytics.migrate import migrate
+from clusterctl.config import StoreConfig, load
 from clusterctl.store import Store
 from clusterctl.store.embedded import EmbeddedStore
 from clusterctl.store.remote import connect
@@ -39,3 +41,20 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     remote.close()
     listening.close()
     owner.close()
+
+
+@pytest.fixture(scope="module", params=["embedded", pytest.param("server", marks=pytest.mark.clickhouse)])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A migrated database, made once a file: for suites that empty their tables between two tests."""
+    if request.param == "embedded":
+        made: Store = EmbeddedStore(tmp_path_factory.mktemp("engine") / "store")
+    else:
+        from clusterctl.store.driver import DriverStore, create_database
+
+        host, port = request.getfixturevalue("clickhouse_address")
+        config = StoreConfig(kind="clickhouse", host=host, port=port, database=f"t{uuid.uuid4().hex[:12]}")
+        create_database(config)
+        made = DriverStore(config)
+    migrate(made)
+    yield made
+    made.close()

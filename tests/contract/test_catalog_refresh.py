@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clusterctl.analytics.incidents import refresh
+from clusterctl.analytics.incidents.refresh import refresh
 from clusterctl.analytics.migrate import migrate
 from clusterctl.analytics.write import insert_rows
 from clusterctl.catalog import version

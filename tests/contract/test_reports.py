@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 
-from clusterctl.analytics import doctor, incidents, retention, rollup  # noqa: F401 - register their queries
+from clusterctl.analytics import doctor, retention, rollup  # noqa: F401 - register their queries
+from clusterctl.analytics.communication import questions as communication_questions  # noqa: F401
+from clusterctl.analytics.imports import jobs, operator, standing, told  # noqa: F401
+from clusterctl.analytics.incidents import lifecycle, load, refresh  # noqa: F401
 from clusterctl.analytics.migrate import migrate
 from clusterctl.analytics.query import Query, python_type
-from clusterctl.analytics.reports import queries  # noqa: F401
+from clusterctl.analytics.reports import communication, queries, slow, times, unit_rows  # noqa: F401
+from clusterctl.analytics.slow import questions  # noqa: F401
 from clusterctl.dashboards.fleet import DASHBOARDS
 from clusterctl.dashboards.model import SINCE, UNTIL, grafana_sql
 from clusterctl.store import Param, Store
@@ -22,6 +26,21 @@ SAMPLES: dict[str, Param] = {
     "since": datetime(2026, 1, 1, tzinfo=timezone.utc),
     "until": datetime(2026, 2, 1, tzinfo=timezone.utc),
     "top": 5,
+    "as_of": datetime(2026, 2, 1, tzinfo=timezone.utc),
+    "cut": datetime(2026, 1, 1, tzinfo=timezone.utc),
+    "settled": datetime(2026, 1, 1, tzinfo=timezone.utc),
+    "signal_hosts": '["it\'s"]',
+    "gap_min": 10,
+    "shared": datetime(2026, 1, 1, tzinfo=timezone.utc),
+    "recent": datetime(2026, 1, 5, tzinfo=timezone.utc),
+    "name": "",
+    "node": "",
+    "root": "",
+    "open_only": 0,
+    "pressing_only": 0,
+    "together_ms": 600_000,
+    "old": "a",
+    "new": "b",
     "table": "gpu_sample",
     "tables": "^(host_sample|nic_sample)$",
     "host_count": 5,
@@ -33,7 +52,20 @@ SAMPLES: dict[str, Param] = {
     "device": "gpu_uuid",
     "policy": "default",
     "step_ms": 3_600_000,
+    "suspect_ratio": 0.03,
+    "rolled_until": datetime(2026, 1, 31, tzinfo=timezone.utc),
+    "bucket_ms": 900_000,
+    "stall_ms": 600_000,
+    "chosen": '[["it\'s", 0, 1]]',
+    "jobs": '["it\'s"]',
+    "edges": "[8, 64]",
     "stored_since": datetime(2026, 1, 1, tzinfo=timezone.utc),
+    "subject": "jobs",
+    "scheduler": "slurm",
+    "running_only": 1,
+    "points": 100,
+    "low_line": 0.06,
+    "high_line": 0.12,
 }
 
 
@@ -45,10 +77,14 @@ def expected(hint: Any) -> tuple[type, bool]:
 
 
 DOCTORS = [query for query in Query.registry if query.path.startswith("doctor/")]
+TIMES = [query for query in Query.registry if query.path.startswith("reports/times_")]
+IMPORTS = [query for query in Query.registry if query.path.startswith("imports/")]
 
 
 @pytest.mark.parametrize(
-    "query", [query for query in Query.registry if query not in DOCTORS], ids=lambda query: str(query.path)
+    "query",
+    [query for query in Query.registry if query not in DOCTORS + TIMES + IMPORTS],
+    ids=lambda query: str(query.path),
 )
 def test_columns_are_those_of_the_row_class(store: Store, query: Query[Any]) -> None:
     migrate(store)
@@ -59,6 +95,19 @@ def test_columns_of_the_doctor_are_those_of_its_row_classes(store: Store) -> Non
     migrate(store)
     assert len(DOCTORS) >= 15
     for query in DOCTORS:
+        _fits(store, query)
+
+
+def test_columns_of_the_part_about_time_are_those_of_its_row_classes(store: Store) -> None:
+    migrate(store)
+    assert len(TIMES) >= 11
+    for query in TIMES:
+        _fits(store, query)
+
+
+def test_columns_of_what_imports_ask_are_those_of_its_row_classes(store: Store) -> None:
+    migrate(store)
+    for query in IMPORTS:
         _fits(store, query)
 
 
@@ -77,7 +126,7 @@ def _fits(store: Store, query: Query[Any]) -> None:
 def test_every_report_file_has_a_query() -> None:
     from clusterctl.analytics.query import SQL
 
-    folders = ("reports", "doctor")
+    folders = ("reports", "doctor", "incidents", "imports")
     files = {
         f"{folder}/{entry.name}"
         for folder in folders

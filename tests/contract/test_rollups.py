@@ -10,6 +10,7 @@ import pytest
 from clusterctl.analytics import rollup
 from clusterctl.analytics.migrate import migrate
 from clusterctl.analytics.reports import queries
+from clusterctl.analytics.reports.units import exposure_of
 from clusterctl.clock import utc
 from clusterctl.config import AnalyticsConfig
 from clusterctl.schema import GPU_HOUR, GPU_SAMPLE, HOST_SAMPLE, KPI_DAY, NIC_HOUR, NIC_SAMPLE, PRESENCE
@@ -160,7 +161,8 @@ def numbers(store: Store, windows: list[tuple[int, int]]) -> list[str]:
     found = [repr(queries.CLUSTERS.run(store))]
     for since, until in windows:
         window: dict[str, Param] = {"cluster": "a", "since": utc(since), "until": utc(until)}
-        asked = (queries.OBSERVED, queries.MINUTES, queries.COVERAGE, queries.FAULT_RATE, queries.LOST)
+        found.append(repr(exposure_of(store, window)))
+        asked = (queries.MINUTES, queries.COVERAGE, queries.FAULT_RATE, queries.LOST)
         found += [repr(query.one(store, **window)) for query in asked]
     return found
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from clusterctl.analytics.incidents import SIGNALS
+from clusterctl.analytics.incidents.load import SIGNALS
 from clusterctl.analytics.migrate import migrate
+from clusterctl.clock import utc
 from clusterctl.schema import EVENT
 from clusterctl.store import Store
 
@@ -33,7 +34,7 @@ def test_a_record_counts_once_within_its_boot(store: Store) -> None:
         event(boot_id="", source="import:x", ts=NOW_MS + 4),
     ]
     store.insert(EVENT.name, {name: [row.get(name) for row in rows] for name in EVENT.inserted})
-    found = SIGNALS.run(store, cluster="twice")
+    found = SIGNALS.run(store, cluster="twice", hosts="", since=utc(0))
     kept = sorted((row.host, row.boot_id, row.source, round(row.ts.timestamp() * 1_000) - NOW_MS) for row in found)
     assert kept == [
         ("n1", "", "import:x", 3), ("n1", "", "import:x", 4), ("n1", "b", "kmsg", 0), ("n1", "b", "kmsg", 2),

@@ -22,7 +22,8 @@ WORDS = (
     b"__REALTIME_TIMESTAMP=", b"MESSAGE=", b"MESSAGE\n", b"_TRANSPORT=kernel\n", b'{"MESSAGE": "', b'{"MESSAGE": [',
     b'"}', b"[[[[", b"1e999", b"NaN", b"Killed process ", b" (", b") ", b"segfault at ", b"[1]: ",
     b"The NVIDIA GPU ", b"installed in this system has", b"fallen off the bus and is not responding", b"AER: ",
-    b" received: id=00da", b"Slot(", b"mlx5_core ",
+    b" received: id=00da", b"Slot(", b"mlx5_core ", b'"traceEvents": [', b'"dur": -1', b'"cat": "kernel"', b'"ph": "X"',
+    b"}, {", b"]}", b'"ProfilerStep#1"', b'"Seq": 1', b'"Collective name": "all_gather"', b"ncclDevKernel_", b"q\x00h\x00",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from clusterctl.agent.kmsg.line import LogLine, as_text, raw_record
 from clusterctl.agent.kmsg.parsed import PCI_FORM, Parsed
 from clusterctl.agent.kmsg.row import MAX_TEXT, event_row
 from clusterctl.schema import EVENT
-from tests.support import fuzz_jobs, fuzz_probes
+from tests.support import fuzz_comm, fuzz_jobs, fuzz_probes
 
 NOW_MS = 1_780_000_000_000
 SEVERITIES = frozenset({"info", "warn", "fail"})
@@ -124,4 +124,11 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "host_text": fuzz_probes.fuzz_host_text,
     "mountinfo": fuzz_probes.fuzz_mountinfo,
     "port_rate": fuzz_probes.fuzz_rate,
+    "comm_trace": fuzz_comm.fuzz_trace,
+    "comm_inspector": fuzz_comm.fuzz_inspector,
+    "comm_plugin": fuzz_comm.fuzz_plugin,
+    "comm_flight": fuzz_comm.fuzz_flight,
+    "comm_debug": fuzz_comm.fuzz_debug,
+    "comm_handover": fuzz_comm.fuzz_handover,
+    "comm_summary": fuzz_comm.fuzz_summary,
 }

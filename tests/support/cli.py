@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -46,11 +47,14 @@ def report(env: Mapping[str, str], *arguments: str) -> dict[str, Any]:
 
 
 class Running:
-    """A command that goes on until it is stopped; killed with the test at the latest."""
+    """A command that goes on until it is stopped; killed with the test at the latest. It prints into a file: a pipe that
+    nobody reads would hold it up once it is full."""
 
     def __init__(self, env: Mapping[str, str], *arguments: str) -> None:
         command = [sys.executable, "-m", "clusterctl.cli", *arguments]
-        self.process = subprocess.Popen(command, env=_env(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process lives
+        self._text = ""
+        self.process = subprocess.Popen(command, env=_env(env), stdout=self._file, stderr=subprocess.STDOUT)
 
     def __enter__(self) -> Running:
         return self
@@ -64,8 +68,8 @@ class Running:
         """SIGTERM, and what it printed. Fails if it does not end in time or not with 0."""
         wait_for(self._listens_to_sigterm, 30.0, 0.02)
         self.process.send_signal(signal.SIGTERM)
-        output, _ = self.process.communicate(timeout=timeout_s)
-        text = output.decode(errors="replace")
+        self.process.wait(timeout=timeout_s)
+        text = self._ended()
         assert self.process.returncode == 0, f"exit {self.process.returncode}: {text}"
         return text
 
@@ -82,9 +86,16 @@ class Running:
         """SIGKILL; what it had printed."""
         if self.process.poll() is None:
             self.process.kill()
-        if self.process.stdout is None or self.process.stdout.closed:
-            return ""
-        return self.process.communicate()[0].decode(errors="replace")
+            self.process.wait()
+        return self._ended()
+
+    def _ended(self) -> str:
+        """Everything that it printed; the file is let go."""
+        if not self._file.closed:
+            self._file.seek(0)
+            self._text = self._file.read().decode(errors="replace")
+            self._file.close()
+        return self._text
 
 
 def wait_for(condition: Callable[[], bool], timeout_s: float = 60.0, every_s: float = 0.2) -> bool:

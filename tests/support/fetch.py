@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
 KAFKA_VERSION = "4.1.0"
 ZOOKEEPER_VERSION = "3.9.4"
 CLICKHOUSE_VERSION = "26.7.3-stable.1"
+TORCH_VERSION = "2.15.0"
+BESIDE_TORCH = ("numpy", "msgspec", "typer", "rich")
+"""What `clusterctl comm summarize` takes, in the job's own environment."""
 DEPENDENCY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 
 
@@ -76,6 +80,31 @@ def clickhouse_library() -> Path:
         _run(["npm", "install", "--prefix", str(home), "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
         (home / "complete").touch()
     return library
+
+
+def torch_python() -> Path:
+    """An interpreter that has PyTorch: $CLUSTERCTL_TEST_TORCH, else that of an environment made here, if the tests must run.
+    Where pip finds builds for the CPU alone, one of them is taken; else it brings all of CUDA."""
+    given = os.environ.get("CLUSTERCTL_TEST_TORCH", "")
+    if given:
+        return Path(given)
+    if "torch" not in REQUIRED:
+        raise Missing(
+            "PyTorch as most indexes have it brings CUDA, 5 GB on disk: CLUSTERCTL_TEST_REQUIRE=torch installs it, "
+            "CLUSTERCTL_TEST_TORCH=PYTHON takes an interpreter that has it"
+        )
+    home = cache() / f"torch-{TORCH_VERSION}"
+    python = home / "bin" / "python"
+    if not (home / "complete").exists():
+        _run([sys.executable, "-m", "venv", str(home)])
+        install = [str(python), "-m", "pip", "install", "-q"]
+        try:
+            _run([*install, f"torch=={TORCH_VERSION}+cpu"])
+        except RuntimeError:
+            _run([*install, f"torch=={TORCH_VERSION}"])
+        _run([*install, *BESIDE_TORCH])
+        (home / "complete").touch()
+    return python
 
 
 def _run(command: list[str]) -> None:

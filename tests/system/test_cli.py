@@ -67,6 +67,24 @@ def test_a_fleet_proved_above_the_line_is_a_finding(local_env: dict[str, str], t
         assert "100" in shown
 
 
+def test_a_report_into_a_file_against_the_window_before(local_env: dict[str, str], tmp_path: Path) -> None:
+    for since, until, count in (("2026-08-01", "2026-09-01", 3), ("2026-09-01", "2026-10-01", 40)):
+        file = tmp_path / f"{since}.csv"
+        file.write_text(f"cause,class,count\nfan,hardware,{count}\n")
+        period = ("--since", since, "--until", until, "--gpus", "1000")
+        ok(local_env, "import", "incidents", str(file), "--cluster", "x", *period)
+    page = tmp_path / "report.html"
+    window = ("--since", "2026-09-01", "--until", "2026-10-01", "--compare", "2026-08-01/2026-09-01")
+    asked = ("report", *window, "--format", "html", "--lang", "zh", "--out", str(page))
+    first = clusterctl(local_env, *asked)
+    assert (first.stdout, first.returncode) == ("", 1)
+    text = page.read_text(encoding="utf-8")
+    for told in ("千卡单日故障数", "变差", "31,000 卡日内 3 次", "30,000 卡日内 40 次"):
+        assert told in text, told
+    clusterctl({**local_env, "PYTHONHASHSEED": "7"}, *asked)
+    assert page.read_text(encoding="utf-8") == text, "the same data give the same bytes"
+
+
 def test_errors_are_one_line_and_a_hint(local_env: dict[str, str], tmp_path: Path) -> None:
     config = tmp_path / "c.toml"
     config.write_text("[agent]\nperiod = 3\n")
@@ -120,9 +138,10 @@ def test_settings_are_shown_and_secrets_are_not(local_env: dict[str, str]) -> No
 def test_the_demo_does_what_the_readme_says(local_env: dict[str, str]) -> None:
     done = clusterctl(local_env, "demo", "--seconds", "5")
     assert done.returncode == 0, done.stderr
-    for text in ("0.474", "0.429 to 0.521", "0.402", "0.362 to 0.446", "0 GPUs seen", "implied industry", "Faulty GPU"):
+    for text in ("0.474", "0.429 to 0.521", "0.402", "0.362 to 0.446", "0 GPUs seen", "implied industry", "Faulty GPU",
+                 "traced-job", "watched-job", "grade B, telemetry"):  # fmt: skip
         assert text in done.stdout, text
     assert "next:" in done.stderr
     assert "data:" in done.stderr
     names = {cluster["name"] for cluster in report(local_env)["clusters"]}
-    assert names == {"this-machine", "llama3-405b"}
+    assert names == {"this-machine", "llama3-405b", "simulated-training"}

@@ -20,7 +20,7 @@ from tests.support.cli import Running, wait_for
 from tests.support.wirehelp import host_batch, nic_batch, now_ms
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse, pytest.mark.slow]
-SEEDS = int(os.environ.get("CLUSTERCTL_CRASH_SEEDS", "3"))
+SEEDS = int(os.environ.get("CLUSTERCTL_CRASH_SEEDS", "2"))
 MESSAGES = 30_000
 HOSTS = 40
 KILLS = 4

@@ -17,7 +17,7 @@ import pytest
 from clusterctl.config import ENV_FILE, knobs, load
 
 ROOT = Path(__file__).resolve().parents[2]
-EXPOSURE = {"agent": 2.6, "collector": 1.1}
+EXPOSURE = {"agent": 2.6, "collector": 1.1, "comm-watch": 0.8}
 """What systemd-analyze security says, as docs/deployment.md prints it."""
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
@@ -97,6 +97,19 @@ def test_the_agent_is_supervised_and_bounded() -> None:
     assert unit["RuntimeDirectoryMode"] == ["0755"], "jobs of any user reach the socket"
     assert "CLUSTERCTL_AGENT_HOOK_SOCKET=/run/clusterctl/hook.sock" in unit["Environment"]
     assert unit["SyslogIdentifier"] == ["clusterctl-agent"]
+    assert {"CPUQuota", "MemoryMax", "TasksMax", "LimitNOFILE"} <= set(unit)
+
+
+def test_who_reads_traces_is_behind_every_job_and_has_no_way_out() -> None:
+    unit, agent = settings("comm-watch"), settings("agent")
+    assert (unit["User"], unit["StateDirectory"]) == (agent["User"], agent["StateDirectory"]), (
+        "the agent takes its rows"
+    )
+    assert set(agent["Environment"]) & set(unit["Environment"]) == {"CLUSTERCTL_SITE_DATA_DIR=/var/lib/clusterctl"}
+    assert (unit["Nice"], unit["CPUSchedulingPolicy"], unit["OOMPolicy"]) == (["19"], ["idle"], ["continue"])
+    assert unit["CapabilityBoundingSet"] == [""]
+    assert (unit["PrivateNetwork"], unit["RestrictAddressFamilies"]) == (["yes"], ["none"])
+    assert "@resources" not in unit["SystemCallFilter"][-1], "it lowers its own priority and that of its reader"
     assert {"CPUQuota", "MemoryMax", "TasksMax", "LimitNOFILE"} <= set(unit)
 
 

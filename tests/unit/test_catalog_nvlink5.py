@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from clusterctl.analytics.episodes import Signal, episodes
-from clusterctl.analytics.incidents import incidents, rows
+from clusterctl.analytics.incidents.episodes import Signal
 from clusterctl.catalog import Weight, action_of, class_of, decode_nvlink5, fields_in, shipped, weight_of
 from clusterctl.catalog.code import Code
+from tests.support.judged import HOUR, judged
 
 EXAMPLE_12 = (
     "NVRM: Xid (PCI:0028:01:00): 149, NETIR_LINK_EVT  Fatal   XC0 i0 Link 06 "
@@ -126,18 +126,17 @@ def test_an_incident_is_judged_by_its_weightiest_line() -> None:
         for at, text in enumerate([mild, mild, hard])
     ]
 
-    def judged(signals: list[Signal]) -> list[tuple[object, object]]:
-        found = incidents(episodes(signals, 5_000), 3_600_000)
-        return [(row["class"], row["impact"]) for row in rows("c", found, 3_600_000, 10**13)]
+    def said(signals: list[Signal]) -> list[tuple[object, object]]:
+        return [(row["class"], row["impact"]) for row in judged(signals, quiet_ms=HOUR)]
 
-    assert judged(lines) == [("hardware", "fault")]
-    assert judged(lines[:2]) == [], "what NVIDIA ignores opens nothing"
+    assert said(lines) == [("hardware", "fault")]
+    assert said(lines[:2]) == [], "what NVIDIA ignores opens nothing"
 
 
 def test_the_driver_of_the_event_decides_what_its_number_means() -> None:
     def classes(driver: str) -> list[str]:
         line = Signal("A", "gpu0", "xid", "144", "fail", 0, 0, 1, "", "kmsg", driver)
-        return [found.incident_class for found in incidents(episodes([line], 5_000), 3_600_000)]
+        return [row["class"] for row in judged([line], quiet_ms=HOUR)]
 
     assert classes("550.90.07") == [], "key rotation says nothing about the hardware"
     assert classes("570.86.15") == ["unknown"], "an undecoded NVLink error waits for a second sign"

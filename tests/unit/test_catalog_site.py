@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from clusterctl.analytics.episodes import Signal, episodes
-from clusterctl.analytics.incidents import incidents, rows
+from clusterctl.analytics.incidents.episodes import Signal
 from clusterctl.catalog import Weight, action_of, class_of, load, shipped, weight_of
 from clusterctl.catalog.explain import asked, explain
 from clusterctl.cli import app
 from clusterctl.errors import ConfigError, InputError
+from tests.support.judged import HOUR, judged
 
 SITE = """
 [[xid]]
@@ -82,7 +82,7 @@ def test_the_version_includes_the_overrides(file: Path) -> None:
 def test_incidents_are_judged_by_the_site_and_carry_its_version(file: Path) -> None:
     site = load(str(file))
     signals = [Signal("A", "gpu0", "xid", "13", "fail", 0, 0, 1, "line", "kmsg", "570.86")]
-    found = rows("c", incidents(episodes(signals, 5_000), 3_600_000, site), 3_600_000, 10**13)
+    found = judged(signals, quiet_ms=HOUR, catalogue=site)
     assert [row["catalog_version"] for row in found] == [site.version]
     assert [row["class"] for row in found] != ["user"]
 

@@ -57,9 +57,12 @@ class TokenStore:
         self.errors: list[Exception] = []
         self.die_after = -1
         self.refuse: Any = None
+        self.offsets: dict[str, set[int]] = {}
 
     def query(self, sql: str, params: dict[str, Param] | None = None, bounds: Bounds | None = None) -> Result:
-        raise NotImplementedError
+        """The one question that a collector asks: which offsets of a table are there."""
+        table = sql.split(" FROM ")[1].split()[0]
+        return Result(("bus_offset",), ("UInt64",), [(offset,) for offset in sorted(self.offsets.get(table, ()))])
 
     def execute(self, sql: str, params: dict[str, Param] | None = None) -> None:
         raise NotImplementedError
@@ -74,6 +77,7 @@ class TokenStore:
         if token not in self.tokens:
             self.tokens.add(token)
             self.rows += rows
+            self.offsets.setdefault(table, set()).update(columns["bus_offset"])
         if self.die_after == 0:
             raise Died
         self.die_after -= 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from clusterctl.analytics.incidents import refresh
+from clusterctl.analytics.incidents.refresh import refresh
 from clusterctl.analytics.migrate import migrate
 from clusterctl.bus import Partition, Position
 from clusterctl.bus.memory import MemoryBus

@@ -22,7 +22,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusterctl.agent.jobs.datagram import Claim, parse_datagram
+from clusterctl.agent.jobs.datagram import KINDS, Claim, parse_datagram
 
 HOOK = Path(__file__).resolve().parents[2] / "clusterctl" / "hook.py"
 
@@ -104,12 +104,28 @@ def test_every_kind_arrives_with_its_numbers(hook: Any, agent: socket.socket) ->
     assert claims[0].monotonic_ns <= claims[3].monotonic_ns <= time.monotonic_ns()
 
 
-def test_a_save_that_fails_has_no_end(hook: Any, agent: socket.socket) -> None:
+def test_a_save_that_fails_says_so_and_has_no_end(hook: Any, agent: socket.socket) -> None:
     with pytest.raises(RuntimeError, match="disk full"), hook.checkpoint(8):
         raise RuntimeError("disk full")
-    assert received(agent).kind == "checkpoint_begin"
+    with pytest.raises(RuntimeError, match="not there"), hook.restore(7):
+        raise RuntimeError("not there")
+    claims = [received(agent) for _ in range(3)]
+    assert [(c.kind, c.step) for c in claims] == [
+        ("checkpoint_begin", 8), ("checkpoint_failed", 8), ("restore_begin", 7),
+    ]  # fmt: skip
     with pytest.raises(BlockingIOError):
         agent.recv(1024)
+
+
+def test_the_agent_knows_every_kind_that_the_hook_marks(hook: Any, agent: socket.socket) -> None:
+    assert set(hook.KINDS) == KINDS
+    with hook.restore(3):
+        assert hook.run_begin()
+    assert hook.checkpoint_durable(4, 5)
+    assert hook.data_begin()
+    assert hook.data_end()
+    kinds = [received(agent).kind for _ in range(6)]
+    assert kinds == ["restore_begin", "run_begin", "restore_end", "checkpoint_durable", "data_begin", "data_end"]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+import time
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusterctl.analytics.episodes import Signal, episodes
-from clusterctl.analytics.incidents import incidents, rows
+from clusterctl.analytics.incidents import Closing, Evidence, JobRun, NodeState, Restart, Rules, compute
+from clusterctl.analytics.incidents.episodes import Signal, episodes
+from clusterctl.analytics.incidents.rows import rows_of
+from tests.support.judged import judged
 
 S = 1_000
 HOUR = 3_600_000
@@ -19,10 +23,6 @@ def signal(
     at_ms: int, code: str = "79", *, node: str = "A", device: str = "gpu0", count: int = 1, kind: str = "xid"
 ) -> Signal:
     return Signal(node, device, kind, code, "fail", at_ms, at_ms, count, f"line {code}")
-
-
-def judged(signals: list[Signal], as_of_ms: int = 10**13) -> list[dict[str, object]]:
-    return rows("c", incidents(episodes(signals, 5 * S), QUIET), QUIET, as_of_ms)
 
 
 def test_at18_a_gap_of_five_seconds_joins_and_six_do_not() -> None:
@@ -84,7 +84,7 @@ def test_off_the_bus_is_xid_79_with_or_without_its_number() -> None:
 
 def test_nodes_are_apart_and_a_day_of_quiet_closes() -> None:
     found = judged([signal(0), signal(1 * S, node="B"), signal(QUIET + 1 * S)])
-    assert [(i["node"], i["repeat_of"] != "") for i in found] == [("A", False), ("A", True), ("B", False)]
+    assert [(i["node"], i["repeat_of"] != "") for i in found] == [("A", False), ("B", False), ("A", True)]
     assert found[0]["closed_at"] == QUIET
     assert judged([signal(0)], as_of_ms=QUIET - 1)[0]["closed_at"] is None
 
@@ -97,3 +97,76 @@ def test_identity_does_not_depend_on_what_comes_later() -> None:
     one = judged([signal(0)])
     two = judged([signal(0), signal(60 * S, "48")])
     assert one[0]["incident_id"] == two[0]["incident_id"]
+
+
+def rows(evidence: Evidence, as_of_ms: int = 10**13) -> list[dict[str, Any]]:
+    return rows_of("c", compute(evidence, Rules()), Rules(), as_of_ms, {})
+
+
+def test_a_node_that_came_up_anew_and_stayed_quiet_is_over_its_trouble() -> None:
+    found = rows(Evidence("c", (signal(0),), restarts=(Restart("A", HOUR), Restart("B", HOUR // 2))))
+    assert [(i["closed_at"], i["closed_by"]) for i in found] == [(2 * HOUR, "reset")]
+
+
+def test_symptoms_of_two_jobs_at_one_moment_are_two_incidents() -> None:
+    timeouts = tuple(signal(0, "", node=node, device="", kind="collective_timeout") for node in "ABCD")
+    jobs = tuple(JobRun(name, "u", tuple(name), 16, -HOUR, 30 * S, "FAILED") for name in ("AB", "CD"))
+    found = rows(Evidence("c", timeouts, jobs=jobs))
+    assert [i["nodes_affected"] for i in found] == [2, 2]
+    assert len({i["incident_id"] for i in found}) == 2, "neither takes the other's row"
+
+
+def test_two_pieces_of_work_announced_for_one_moment_are_two() -> None:
+    states = tuple(NodeState(node, 0, "planned", reason="firmware" if node in "AB" else "cables") for node in "ABCD")
+    found = rows(Evidence("c", states=states))
+    assert len({i["incident_id"] for i in found}) == 2
+
+
+def test_a_close_said_while_it_went_on_does_not_hide_a_later_one() -> None:
+    storm = (Signal("A", "gpu0", "xid", "79", "fail", 0, HOUR, 3_600, "line"),)
+    drained = (NodeState("A", 60 * S, "drained"),)
+    early, later = Closing("node A", HOUR // 2), Closing("node A", 2 * HOUR)
+    assert rows(Evidence("c", storm, drained, closings=(early,)))[0]["closed_by"] == "given_up"
+    found = rows(Evidence("c", storm, drained, closings=(early, later)))
+    assert [(i["closed_at"], i["closed_by"]) for i in found] == [(2 * HOUR, "operator")]
+
+
+def test_an_operator_closes_an_incident_of_two_roots_by_one_word() -> None:
+    hurt = (signal(0), signal(S, node="B"))
+    states = tuple(NodeState(node, 60 * S, "drained") for node in "AB")
+    jobs = (JobRun("J", "u", ("A", "B"), 16, -HOUR, 30 * S, "FAILED"),)
+    found = rows(Evidence("c", hurt, states, jobs, closings=(Closing("node A", HOUR),)))
+    assert [(i["multi_root"], i["closed_at"], i["closed_by"]) for i in found] == [(1, HOUR, "operator")]
+
+
+def test_a_contained_error_and_a_remap_on_two_nodes_are_not_one_gpu() -> None:
+    contained = signal(0, "94", device="0000:4e:00")
+    jobs = (JobRun("J", "u", ("A", "B"), 16, -HOUR, 30 * S, "FAILED"),)
+    here, there = signal(S, "63", device="0000:4e:00"), signal(S, "63", node="B", device="0000:4e:00")
+    blame = signal(S, "119", node="B", device="0000:5d:00")
+    assert rows(Evidence("c", (contained, here), jobs=jobs))[0]["cause"] == "XID 94"
+    assert rows(Evidence("c", (contained, there, blame), jobs=jobs))[0]["cause"] == "XID 119"
+
+
+def test_a_line_every_few_seconds_for_days_costs_no_more_than_its_lines() -> None:
+    """What grows with the square takes minutes here."""
+    lines = [signal(number * 6 * S, "94") for number in range(20_000)]
+    polled = [
+        Signal("A", "gpu0", "xid", "94", "fail", n * 6 * S, n * 6 * S, 1, "", "nvml") for n in range(0, 20_000, 2)
+    ]
+    ends = tuple(JobRun(f"j{n}", "u", ("A",), 8, n * 60 * S - 1, n * 60 * S, "FAILED") for n in range(2_000))
+    begun = time.monotonic()
+    found = rows(Evidence("c", tuple(lines + polled), jobs=ends))
+    assert [i["episodes"] for i in found] == [20_000]
+    assert time.monotonic() - begun < 10
+
+
+def test_a_program_that_fails_for_days_is_compared_with_its_neighbours_in_one_go() -> None:
+    lines = tuple(signal(number * 60 * S, "31") for number in range(10_000))
+    jobs = tuple(
+        JobRun(f"j{n}", "ab"[n > 7_500], ("A",), 8, n * 60 * S, n * 60 * S + 50 * S, "COMPLETED") for n in range(10_000)
+    )
+    begun = time.monotonic()
+    found = rows(Evidence("c", lines, jobs=jobs))
+    assert [i["class"] for i in found] == ["hardware"]
+    assert time.monotonic() - begun < 10

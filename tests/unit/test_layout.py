@@ -16,6 +16,7 @@ else:
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = {"agent": "clusterctl.agent", "collector": "clusterctl.collector", "analytics": "clusterctl.analytics",
+           "communication": "clusterctl.communication",
            "dashboards": "clusterctl.dashboards", "simulate": "clusterctl.simulate", "clusterctl": "clusterctl"}  # fmt: skip
 OPEN = {"clusterctl", "clusterctl.config", "clusterctl.clock", "clusterctl.errors", "clusterctl.timetext",
         "clusterctl.terminal", "clusterctl.frames", "clusterctl.catalog", "clusterctl.prometheus"}  # fmt: skip
@@ -23,6 +24,7 @@ ARROWS = {
     "agent": {"clusterctl.schema", "clusterctl.wire", "clusterctl.bus"},
     "collector": {"clusterctl.schema", "clusterctl.wire", "clusterctl.packs", "clusterctl.bus", "clusterctl.store"},
     "analytics": {"clusterctl.schema", "clusterctl.store"},
+    "communication": {"clusterctl.schema"},
     "dashboards": {"clusterctl.schema", "clusterctl.analytics"},
     "simulate": {"clusterctl.schema", "clusterctl.wire", "clusterctl.packs", "clusterctl.bus"},
 }
@@ -32,6 +34,7 @@ ONLY_IMPORTER: dict[str, str | set[str]] = {
     "kafka": {f"clusterctl/bus/kafka{part}.py" for part in ("", "_reader", "_admin", "_line", "_common")},
     "clickhouse_driver": "clusterctl/store/driver.py",
     "chdb": "clusterctl/store/embedded.py", "rich": "clusterctl/terminal.py", "grafana_client": "dashboards/grafana.py",
+    "matplotlib": "analytics/reports/charts.py",
 }  # fmt: skip
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
 

@@ -52,6 +52,8 @@ def test_the_command_line_marks(path: Path, agent: socket.socket) -> None:
         (["first-step"], ("first_step", None, None, 0, "j1")),
         (["checkpoint-begin", "--step", "5"], ("checkpoint_begin", 5, None, 0, "j1")),
         (["checkpoint-end", "--step", "5", "--bytes", "9"], ("checkpoint_end", 5, 9, 0, "j1")),
+        (["checkpoint-durable", "--step", "5", "--bytes", "9"], ("checkpoint_durable", 5, 9, 0, "j1")),
+        (["restore-end", "--step", "4"], ("restore_end", 4, None, 0, "j1")),
     ]:
         done = cli(*arguments, path=path)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,78 +1,18 @@
-"""What people read and write: times, tables, Markdown, CSV, help."""
+"""What people read and write: times, printed numbers, help."""
 
 from __future__ import annotations
 
-import csv
-import io
-
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from clusterctl.analytics.imports.printed import printed_warnings
-from clusterctl.analytics.reports import model
-from clusterctl.analytics.reports.render import to_csv, to_json, to_markdown
-from clusterctl.analytics.stats import rate_of, verdict_of
 from clusterctl.cli import app
 from clusterctl.errors import InputError
-from clusterctl.terminal import clean
+from clusterctl.terminal import LINE_EVERY_S, clean, progress
 from clusterctl.timetext import parse_moment, parse_time
-
-EVIL = "\x1b[31m<script>|`x`\u202egnp.exe\x07\n=cmd()"
-
-
-def evil_report() -> model.Report:
-    rate = rate_of(3, 1000.0, "in_service")
-    line = model.Line(3, rate)
-    cause = model.Cause(EVIL, "hardware", EVIL, 3, 1.0)
-    cluster = model.ClusterReport(
-        name="=" + EVIL,
-        window=model.Window("2026-01-01T00:00:00.000Z", "2026-02-01T00:00:00.000Z", 744.0),
-        faults=model.Faults(
-            3, model.GpuDays(1000.0, None, None), rate, [rate], [cause], [verdict_of(3, 0, 1000.0, 0.48, covered=True)],
-            0, 0.0, 0, 0),
-        interruptions=model.Interruptions(3, rate, rate, 8, 248.0, [cause], [], [], line, 248.0),
-        lines=model.Lines(line, line, line, line, line),
-        coverage=model.Coverage("imported", None, 0, 0, 0, 0, 0, 0, 0, None, None, [], EVIL),
-        hosts=[], ports=[],
-        incidents=[model.IncidentLine("2026-01-02T00:00:00.000Z", None, "infrastructure", "hardware", EVIL, "fault", EVIL,
-                                      EVIL, 1, 1, 1, "", EVIL)],
-        warnings=[EVIL],
-    )  # fmt: skip
-    return model.Report(1, "2026-02-01T00:00:00.000Z", [cluster], [], [EVIL], "v", "0")
-
-
-def test_markdown_keeps_hostile_text_as_text() -> None:
-    text = to_markdown(evil_report())
-    assert "<script>" not in text
-    assert "\x1b" not in text
-    assert "\u202e" not in text
-    for line in text.splitlines():
-        if line.startswith("| ") and "hardware" in line:
-            assert line.replace("\\|", "").count("|") == 5, "no text ends its cell"
-
-
-def test_csv_is_no_formula() -> None:
-    rows = list(csv.reader(io.StringIO(to_csv(evil_report()))))
-    assert len({len(row) for row in rows}) == 1
-    assert all(row[0].startswith("'=") for row in rows[1:])
-
-
-def test_json_is_not_rounded_and_says_class() -> None:
-    made = msgspec.json.decode(to_json(evil_report()))
-    faults = made["clusters"][0]["faults"]
-    assert faults["per_1000_gpu_days"]["high"] == rate_of(3, 1000.0, "").high
-    assert faults["by_cause"][0]["class"] == "hardware"
-    assert faults["gpu_days"]["capacity"] is None
-
-
-def test_no_rate_without_count_exposure_and_interval_in_any_format() -> None:
-    report = evil_report()
-    for text in (to_json(report), to_markdown(report), to_csv(report)):
-        for number in ("3", "1000", "0.61"):
-            assert number in text.replace(",", "")
+from tests.support.clock import HandClock
 
 
 @given(st.text(max_size=300))
@@ -133,10 +73,24 @@ def test_every_command_and_option_explains_itself() -> None:
     for path in commands([], typer.main.get_command(app)):
         shown = CliRunner().invoke(app, [*path, "--help"])
         assert shown.exit_code == 0
-        lines = [line.strip() for line in shown.output.splitlines()]
-        options = [line for line in lines if line.startswith("--")]
+        lines = shown.output.splitlines()
+        options = [place for place, line in enumerate(lines) if line.strip().startswith("--")]
         assert len(shown.output) > 80, path
-        assert all(len(option.split("  ")) > 1 or len(option) > 40 for option in options if option != "--help"), (
-            path,
-            options,
-        )
+        for place in options:
+            below = lines[place + 1] if place + 1 < len(lines) else ""
+            # a long name has its words on the line below
+            explained = "  " in lines[place].strip() or below.startswith(" " * 12)
+            assert explained, (path, lines[place])
+
+
+def test_progress_into_a_file_is_a_line_every_few_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    """A year of hours, forty in a second."""
+    clock = HandClock()
+    with progress(8_760.0, "looking", clock) as step:
+        for hour in range(8_760):
+            step(f"hour {hour}\x1b[31m", float(hour))
+            clock.sleep_s(0.025)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].endswith("hour 0 [31m"), "at once"
+    assert len(said) == pytest.approx(8_760 * 0.025 / LINE_EVERY_S, abs=1)
+    assert len(set(said)) == len(said)

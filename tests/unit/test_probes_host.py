@@ -29,9 +29,9 @@ PROC = {
     "vmstat": "nr_free_pages 5\noom_kill_fake 8\noom_kill 4",
     "loadavg": "7.25 3.00 1.00 3/999 12345",
     "uptime": "86400.75 1000.00",
-    "pressure/cpu": "some avg10=0.00 avg60=0.00 avg300=0.00 total=11\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=12",
-    "pressure/memory": "some avg10=1.00 avg60=0.00 avg300=0.00 total=21\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=22",
-    "pressure/io": "some avg10=0.00 avg60=0.00 avg300=0.00 total=31",
+    "pressure/cpu": "some avg10=0.00 avg60=0.00 avg300=0.00 total=1199\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=1200",
+    "pressure/memory": "some avg10=1.00 avg60=0.00 avg300=0.00 total=2150\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=2201",
+    "pressure/io": "some avg10=0.00 avg60=0.00 avg300=0.00 total=3100",
     "diskstats": "",
 }  # fmt: skip
 
@@ -53,9 +53,9 @@ def test_worked_files_in_worked_numbers(tmp_path: Path) -> None:
     assert found["swap_used_bytes"] == 24 * 1_024
     assert (found["procs_running"], found["procs_blocked"], found["oom_kills"]) == (3, 2, 4)
     assert (found["load_1m"], found["uptime_s"]) == (7.25, 86_400)
-    assert (found["psi_cpu_some_us"], found["psi_cpu_full_us"]) == (11, 12)
-    assert (found["psi_memory_some_us"], found["psi_memory_full_us"]) == (21, 22)
-    assert (found["psi_io_some_us"], found["psi_io_full_us"]) == (31, None), "an older kernel has no such line"
+    assert (found["psi_cpu_some_us"], found["psi_cpu_full_us"]) == (1_100, 1_200), "to 0.1 ms"
+    assert (found["psi_memory_some_us"], found["psi_memory_full_us"]) == (2_100, 2_200)
+    assert (found["psi_io_some_us"], found["psi_io_full_us"]) == (3_100, None), "an older kernel has no such line"
     assert found["disk_read_bytes"] is None, "no disk is not zero bytes"
 
 
@@ -82,7 +82,7 @@ def test_the_busy_share_is_between_two_readings(tmp_path: Path) -> None:
     probe = host(tmp_path)
     assert probe.read(slow=False)["cpu_busy_ratio"] is None, "no time has passed"
     write(tmp_path / "proc", {"stat": "cpu  130 0 60 840 70 0 0 0 99 0"})  # 40 of 100 more ticks were busy
-    assert probe.read(slow=False)["cpu_busy_ratio"] == pytest.approx(0.4)
+    assert probe.read(slow=False)["cpu_busy_ratio"] == pytest.approx(0.4, rel=2**-8)
     write(tmp_path / "proc", {"stat": "cpu  1 0 1 1 1 0 0 0 0 0"})
     assert probe.read(slow=False)["cpu_busy_ratio"] is None, "counters that go back"
 

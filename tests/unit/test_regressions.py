@@ -19,8 +19,8 @@ from clusterctl.agent.kmsg.files import read_lines
 from clusterctl.agent.kmsg.line import LogLine
 from clusterctl.agent.outbox import Outbox
 from clusterctl.agent.schedule import Ticker
-from clusterctl.analytics.episodes import Signal, episodes
 from clusterctl.analytics.imports.incidents import _complete, _numbered
+from clusterctl.analytics.incidents.episodes import Signal, episodes
 from clusterctl.bus import Partition, Position, Record
 from clusterctl.bus.segments import segments
 from clusterctl.bus.spool import SpoolBus

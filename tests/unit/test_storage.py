@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clusterctl.agent.nvml.gpm import METRICS, MIB, RATE_BITS, RATIO_BITS
-from clusterctl.agent.nvml.values import significant
+from clusterctl.agent.rounding import significant
 from clusterctl.schema import GPU_HEALTH, GPU_LINK_SAMPLE, GPU_SAMPLE, TABLES, Lane, Table
 from clusterctl.schema.field import Kind
 from tests.bench.remotewrite import Series, request, snappy

@@ -40,7 +40,8 @@ FROM (
         if(day >= inside_since, kpi_day.log_records_lost, 0) AS lost_inside,
         gpus_expected_last AS expected_last, gpus_seen_last AS seen_last, blind_last AS blind_says
       FROM kpi_day FINAL
-      WHERE cluster = {cluster:String} AND retired = 0 AND day < rolled_until AND (day < split_since OR day >= split_until)
+      WHERE cluster = {cluster:String} AND retired = 0 AND kpi_day.node_minutes > 0 AND day < rolled_until
+        AND (day < split_since OR day >= split_until)
       UNION ALL
       SELECT host, toStartOfDay(ts), 1, min(ts), max(ts),
         countIf(ts >= inside_since), sumIf(presence.ticks_done, ts >= inside_since),
@@ -68,4 +69,4 @@ FROM (
   )
   GROUP BY host
 )
-SETTINGS do_not_merge_across_partitions_select_final = 1
+SETTINGS do_not_merge_across_partitions_select_final = 1, optimize_aggregation_in_order = 1

@@ -1,5 +1,5 @@
 -- Faults per 1000 in-service GPU-days with the Garwood interval, for dashboards: the same counts and the same exposure as
--- causes.sql, exposure_observed.sql and exposure_stated.sql, the limits from a table that migrate fills.
+-- causes.sql, unit_exposure.sql and exposure_stated.sql, the limits from a table that migrate fills.
 SELECT
   fault_count,
   gpu_days,

@@ -1,4 +1,5 @@
 -- Different minutes in which any node of the cluster was watched. Days that late rows came into are counted anew.
+-- An array of distinct numbers is the fastest set here.
 WITH
   (SELECT closed FROM presence_rolled) AS closed,
   (SELECT settled FROM presence_rolled) AS settled,
@@ -12,13 +13,13 @@ FROM (
     FROM cluster_day FINAL
     WHERE cluster = {cluster:String} AND retired = 0 AND day >= rolled_since AND day < rolled_until
     UNION ALL
-    SELECT toDate(ts), 1, uniqExact(ts)
+    SELECT toDate(ts), 1, length(groupUniqArray(toUInt32(toUnixTimestamp(ts))))
     FROM presence
     WHERE cluster = {cluster:String} AND ts >= {since:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')}
       AND (ts < rolled_since OR ts >= rolled_until)
     GROUP BY toDate(ts)
     UNION ALL
-    SELECT toDate(ts), 1, uniqExact(ts)
+    SELECT toDate(ts), 1, length(groupUniqArray(toUInt32(toUnixTimestamp(ts))))
     FROM presence
     WHERE cluster = {cluster:String} AND ts >= rolled_since AND ts < rolled_until
       AND toDate(ts) IN (

@@ -1,0 +1,2 @@
+-- slow/clusters: clusters that jobs are known of.
+SELECT DISTINCT cluster FROM job ORDER BY cluster

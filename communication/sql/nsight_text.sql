@@ -1,0 +1,2 @@
+-- A text by its number.
+SELECT value FROM StringIds WHERE id = :number

@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass
 
 from clusterctl.analytics.query import SQL, sql_text
-from clusterctl.analytics.stats import garwood
 from clusterctl.errors import SchemaBehind, ServerError
 from clusterctl.schema import POISSON_LIMIT
 from clusterctl.schema.cluster import ClusterDdl, Layout
@@ -129,6 +128,8 @@ def _fill_poisson_limits(store: Store) -> None:
     have = store.query("SELECT count() FROM poisson_limit FINAL").rows[0][0]
     if have >= POISSON_ROWS:
         return
+    from clusterctl.analytics.stats import garwood  # it loads scipy, a third of the time of a short command
+
     limits = [garwood(k) for k in range(POISSON_ROWS)]
     store.insert(
         POISSON_LIMIT.name,

@@ -80,15 +80,24 @@ def _waiting(work: str) -> list[Claim]:
     for name in sorted(os.listdir(work)):
         if name.endswith(META):
             path = os.path.join(work, name)
-            try:
-                with open(path, encoding="utf-8") as file:
-                    claim = Claim(path, dict(json.loads(file.read(MAX_META_BYTES))))
-                claim.key()
-            except (ValueError, TypeError):
-                os.unlink(path)
-            else:
+            claim = _read(path, path)
+            if claim is not None:
                 found.append(claim)
     return found
+
+
+def _read(path: str, of: str) -> Claim | None:
+    """None for what is no claim, which is deleted."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            claim = Claim(of, dict(json.loads(file.read(MAX_META_BYTES))))
+        claim.key()
+        for name in ("rank", "local_ranks"):
+            int(claim.about.get(name) or 0)
+    except (ValueError, TypeError, OverflowError, RecursionError):  # JSON as Python reads it has an Infinity
+        os.unlink(path)
+        return None
+    return claim
 
 
 def _together(work: str, waiting: list[Claim], wait_s: float) -> list[Claim]:
@@ -126,10 +135,10 @@ def _clean(work: str, into: str) -> None:
     for name in os.listdir(work):
         path = os.path.join(work, name)
         if name.endswith(META + CLAIMED):
-            with open(path, encoding="utf-8") as file:
-                claim = Claim(path[: -len(CLAIMED)], dict(json.loads(file.read(MAX_META_BYTES))))
-            _forget(claim)
-            place(into, summary([claim], None, "the process that read the trace was killed"))
+            claim = _read(path, path[: -len(CLAIMED)])
+            if claim is not None:
+                _forget(claim)
+                place(into, summary([claim], None, "the process that read the trace was killed"))
         elif name != LOCK and not name.endswith(META):
             with contextlib.suppress(FileNotFoundError):  # the job has renamed it meanwhile, or it went with its claim
                 if time.time() - os.path.getmtime(path) > ORPHAN_S:
@@ -153,9 +162,16 @@ def place(into: str, made: dict[str, Any]) -> None:
     rank = min(int(one.get("rank") or 0) for one in made["profiles"])
     safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in f"{made['job_id']!s:.80}.{made['host']!s:.80}")
     path = os.path.join(into, f"{safe}.rank{rank}.step{made['first_step']}{SUMMARY}")
-    with open(path + ".tmp", "w", encoding="utf-8") as file:
+    with open(_new(path + ".tmp"), "w", encoding="utf-8") as file:
         json.dump(made, file)
     os.replace(path + ".tmp", path)
+
+
+def _new(path: str) -> int:
+    """A file of our own: in a folder that others write into, a link in its place would lead elsewhere."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
 
 def make_room(into: str, coming_bytes: int, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES) -> int:
@@ -185,7 +201,9 @@ def pack(into: str, group: list[Claim]) -> None:
             name = os.path.basename(claim.trace)[: -len(TRACE)] + PACKED
             path = os.path.join(into, name)
             claim.about["removed"] = make_room(into, os.path.getsize(claim.trace) // 4)
-            with open(claim.trace, "rb") as trace, gzip.open(path + ".tmp", "wb", compresslevel=4) as packed:
+            with open(claim.trace, "rb") as trace, open(_new(path + ".tmp"), "wb") as beside, gzip.open(
+                beside, "wb", compresslevel=4
+            ) as packed:  # fmt: skip
                 _copy(trace, packed, claim.about)
             os.replace(path + ".tmp", path)
 

@@ -5,6 +5,7 @@ Text from kernels, files and hosts passes `clean` before it gets here.
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -33,10 +34,18 @@ class Fitted(NamedTuple):
     wrap: bool
 
 
+_STEERING = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
 def clean(text: str, limit: int = 200) -> str:
     """Without control and formatting characters, which could move the cursor, colour the screen or reorder text."""
     safe = "".join(char if unicodedata.category(char)[0] != "C" else " " for char in text[: limit * 4])
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
+
+
+def harmless(json_text: str) -> str:
+    """The same JSON, with every character that could move the cursor or reorder text as an escape."""
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text)
 
 
 def cells(text: str) -> int:

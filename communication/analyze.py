@@ -10,6 +10,8 @@ from pathlib import Path
 from clusterctl import __version__
 from clusterctl.communication.activity import Activity
 from clusterctl.communication.breakdown import Measured, bandwidth, breakdowns
+from clusterctl.communication.builder import TOO_LONG
+from clusterctl.communication.decimals import LIMIT_NS
 from clusterctl.communication.families import KernelTable, load
 from clusterctl.communication.finding import PLACE, files_of, numbered, shown
 from clusterctl.communication.lanes import BY_ORDER_OF_ALL
@@ -47,17 +49,17 @@ def analyze(paths: Sequence[Path], options: Options, progress: Progress) -> Anal
     table = load(options.kernels)
     found, logs, left_out = _read_all(paths, options, table, progress)
     if not found and not logs:
-        raise InputError(
-            f"{paths[0]}: {left_out[0] if left_out else 'nothing to measure'}",
-            hint=FORMATS,
-        )
+        raise InputError(left_out[0] if left_out else f"{shown(paths[0])}: nothing to measure", hint=FORMATS)
     return analysis_of(found, logs, left_out, options, table)
 
 
 def analysis_of(
     found: Sequence[Activity], logs: list[LogRow], left_out: list[str], options: Options, table: KernelTable
 ) -> Analysis:
-    """Measure what was read. Raises InputError where steps are asked for and a trace has none."""
+    """Measure what was read. Raises InputError where steps are asked for and a trace has none, and where all traces
+    together tell of more time than can be added up."""
+    if sum(int((one.ends - one.starts).sum()) for one in found) > LIMIT_NS:
+        raise InputError(f"{found[0].path}: with the other traces {TOO_LONG}")
     ranks, rank_from = numbered(found)
     ranks = sorted((_trimmed(one) if options.drop_last_step else one for one in ranks), key=lambda one: one.rank or 0)
     twice = len({one.rank for one in ranks}) < len(ranks)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clusterctl.communication.activity import Activity, Call, Gpu, Kind, Step
-from clusterctl.communication.families import KernelTable, Placed, place_copy
+from clusterctl.communication.decimals import LIMIT_NS
+from clusterctl.communication.families import MAX_NAME, KernelTable, Placed, place_copy
 from clusterctl.communication.intervals import EMPTY, Times
 from clusterctl.errors import InputError
 
@@ -25,6 +26,7 @@ MAX_STEPS = 1_000_000
 DATES_NS = range(1_420_070_400 * 10**9, 4_102_444_800 * 10**9)
 """2015 to 2100."""
 STEP_MARK = re.compile(r"ProfilerStep#(\d{1,15})")
+TOO_LONG = "more than 127 years of events, which no trace has"
 BY_CALL = "told by the profiler"
 """Family of a collective whose kernel's name no rule knows."""
 
@@ -44,6 +46,7 @@ class Builder:
         self._calls: dict[Call, int] = {}
         self._batches: list[tuple[Times, Times, Ids, Ids, Times, Ids, Ids]] = []
         self._count = 0
+        self._busy_ns = 0.0
         self._cpu: list[tuple[Times, Times]] = []
         self.gpus: dict[int, Gpu] = {}
         self.base_ns: int | None = None
@@ -51,7 +54,8 @@ class Builder:
         self._steps: dict[bool, dict[int, Step]] = {True: {}, False: {}}
 
     def name(self, copy: bool, name: str) -> int:
-        """Number of a kernel's or copy's name."""
+        """Number of a kernel's or copy's name, of which no more is kept than is looked at."""
+        name = name[:MAX_NAME]
         key = (copy, name)
         number = self._names.get(key)
         if number is None:
@@ -86,6 +90,7 @@ class Builder:
         are not told."""
         self._count += starts.size
         self._bounded(self._count, MAX_EVENTS, "GPU events")
+        self._in_time(starts, ends)
         ids = [np.array(column, dtype=np.int32) for column in (names, calls, devices)]
         wide = np.full(starts.size, -1, dtype=np.int32) if blocks is None else np.array(blocks, dtype=np.int32)
         self._batches.append((starts, ends, ids[0], ids[1], np.array(sequences, dtype=np.int64), ids[2], wide))
@@ -94,6 +99,7 @@ class Builder:
         """Collectives on the CPU."""
         self._count += starts.size
         self._bounded(self._count, MAX_EVENTS, "events")
+        self._in_time(starts, ends)
         self._cpu.append((starts, ends))
 
     def mark(self, name: str, start: int, end: int, *, host: bool) -> None:
@@ -104,6 +110,8 @@ class Builder:
 
     def step(self, step: Step, *, host: bool = True) -> None:
         """A step's window."""
+        if step.end > LIMIT_NS:
+            raise InputError(f"{self.path}: step {step.number}: {TOO_LONG}")
         known = self._steps[host]
         self._bounded(len(known), MAX_STEPS, "steps")
         old = known.get(step.number)
@@ -149,6 +157,12 @@ class Builder:
             clock_ns=_clock_ns(self.base_ns, int(starts[0]) if starts.size else None),
             left_out=self.left_out, notes=self.notes,
         )  # fmt: skip
+
+    def _in_time(self, starts: Times, ends: Times) -> None:
+        """Sums of whole nanoseconds stay within 64 bits."""
+        self._busy_ns += float((ends - starts).sum(dtype=np.float64))
+        if self._busy_ns > LIMIT_NS or ends.max(initial=0) > LIMIT_NS:
+            raise InputError(f"{self.path}: {TOO_LONG}")
 
     def _bounded(self, count: int, limit: int, what: str) -> None:
         if count >= limit:

@@ -41,11 +41,16 @@ def files_of(paths: Sequence[Path]) -> list[tuple[Path, bool]]:
 
 
 def _within(folder: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=_closed):
         folders.sort()
         for name in sorted(names, key=_natural):
             if NAMES.search(name):
                 yield Path(place, name)
+
+
+def _closed(error: OSError) -> None:
+    """What cannot be looked into may hold ranks: without them the result would be another."""
+    raise InputError(f"{error.filename}: {error.strerror}") from error
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +14,13 @@ from clusterctl.communication.finding import RANK_IN_NAME, shown
 from clusterctl.communication.model import LogRow
 from clusterctl.communication.source import Source
 from clusterctl.communication.tally import Tally
-from clusterctl.communication.unpickle import MAX_BYTES, unpickle
+from clusterctl.communication.unpickle import MAX_BYTES, MAX_VALUES, unpickle
 from clusterctl.errors import InputError
 
 MAX_GROUPS = 10_000
 MAX_TENSORS = 10_000
+MAX_LENGTHS = 10_000_000
+"""Dimensions of all tensors of a file: a pickle can name the same thousand of them again and again."""
 NS_PER_MS = 1_000_000
 LONGEST_MS = 1e12
 
@@ -43,10 +44,13 @@ class FlightReader:
         self._source = source
         self._pickled = pickled
         self._groups: dict[str, Group] = {}
+        self._lengths = 0
 
     def read(self) -> list[LogRow]:
         """One row a process group. Raises Damaged, or InputError that names the entry."""
         data = self._source.whole(MAX_BYTES)
+        if not self._pickled and sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
+            raise Damaged(self._source.path, 0, f"more than {MAX_VALUES:,} values, which no dump has", hint="")
         dump = unpickle(self._source.path, data) if self._pickled else self._json(data)
         entries = dump.get("entries") if type(dump) is dict else None
         if type(entries) is not list:
@@ -84,15 +88,36 @@ class FlightReader:
             group.timed += 1
             group.time_ns += time_ns
         called = entry.get("profiling_name")
-        size = _bytes(entry.get("input_sizes"), entry.get("input_dtypes", entry.get("dtypes")))
+        size = self._bytes(number, entry.get("input_sizes"), entry.get("input_dtypes", entry.get("dtypes")))
         group.tally.add(called[:200] if isinstance(called, str) else "", size, None, time_ns)
+
+    def _bytes(self, number: int, sizes: object, dtypes: object) -> int | None:
+        """Of all tensors together; None unless all are known."""
+        if not isinstance(sizes, (list, tuple)) or not isinstance(dtypes, (list, tuple)) or not sizes:
+            return None
+        if len(sizes) != len(dtypes) or len(sizes) > MAX_TENSORS:
+            return None
+        total = 0
+        for size, dtype in zip(sizes, dtypes, strict=True):
+            width = element_bytes(dtype[:40]) if isinstance(dtype, str) else None
+            if width is None or not isinstance(size, (list, tuple)) or len(size) > 64:
+                return None
+            self._lengths += 1 + len(size)
+            if self._lengths > MAX_LENGTHS:
+                raise InputError(f"{self._source.path}: entry {number}: more tensors than a dump has")
+            for length in size:
+                if type(length) is not int or not 0 <= length < 1 << 50 or width >= 1 << 60:
+                    return None
+                width *= length
+            total += width
+        return total if total < 1 << 62 else None
 
     def _time_ns(self, number: int, told: object) -> int | None:
         if told is None:
             return None
         if type(told) not in (int, float) or not isinstance(told, (int, float)):
             raise InputError(f"{self._source.path}: entry {number}: duration_ms is no number")
-        if not math.isfinite(told) or not 0 <= told < LONGEST_MS:
+        if not 0 <= told < LONGEST_MS:  # which is false of what is no number, and of integers of any size
             raise InputError(f"{self._source.path}: entry {number}: duration_ms is no duration")
         return round(told * NS_PER_MS)
 
@@ -128,22 +153,3 @@ def _names(told: object) -> tuple[str, str]:
     if not parts:
         parts = [told[:100]] if isinstance(told, str) else [""]
     return "|".join(parts), parts[-1]
-
-
-def _bytes(sizes: object, dtypes: object) -> int | None:
-    """Of all tensors together; None unless all are known."""
-    if not isinstance(sizes, (list, tuple)) or not isinstance(dtypes, (list, tuple)) or not sizes:
-        return None
-    if len(sizes) != len(dtypes) or len(sizes) > MAX_TENSORS:
-        return None
-    total = 0
-    for size, dtype in zip(sizes, dtypes, strict=True):
-        width = element_bytes(dtype[:40]) if isinstance(dtype, str) else None
-        if width is None or not isinstance(size, (list, tuple)) or len(size) > 64:
-            return None
-        for length in size:
-            if type(length) is not int or not 0 <= length < 1 << 50 or width >= 1 << 60:
-                return None
-            width *= length
-        total += width
-    return total if total < 1 << 62 else None

@@ -139,10 +139,10 @@ class InspectorReader:
     def _communicator(self, line: Line) -> Communicator:
         self._records += 1
         header = line.header
-        key = (str(header.id)[:100] if isinstance(header.id, (str, int)) else "", _whole(header.rank))
+        key = (str(header.id)[:100] if isinstance(header.id, (str, int)) else "", _rank(header.rank))
         if (key not in self._found and len(self._found) >= MAX_COMMUNICATORS) or self._records > MAX_RECORDS:
             raise InputError(f"{self._source.path}: more communicators or records than a log has")
-        one = self._found.setdefault(key, Communicator(key[0], key[1], _whole(header.n_ranks)))
+        one = self._found.setdefault(key, Communicator(key[0], key[1], _rank(header.n_ranks)))
         dumped = _whole(line.metadata.dump_timestamp_us)
         if dumped is not None:
             one.dumps[dumped] += 1
@@ -175,7 +175,10 @@ class InspectorReader:
         rate = one.tally.add(name, size, one.ranks, time_ns)
         one.too_fast += rate is not None and rate > FASTEST_GBS
         if rate is not None and isinstance(told, (int, float)):
-            one.disagree += abs(told - rate) > OFF * max(rate, 1.0)
+            off = OFF * max(rate, 1.0)
+            one.disagree += (
+                not rate - off <= told <= rate + off
+            )  # compared, since an integer may be too large for a float
 
     def _row(self, one: Communicator) -> LogRow:
         known, spanned = _numbers(one.numbers)
@@ -249,3 +252,7 @@ def _time_ns(text: msgspec.Raw) -> int:
 
 def _whole(value: object) -> int | None:
     return value if type(value) is int and 0 <= value < 1 << 62 else None
+
+
+def _rank(value: object) -> int | None:
+    return value if type(value) is int and 0 <= value < 1 << 31 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,7 +35,13 @@ CPU_PREFIXES = ("gloo:", "c10d:", "c10d::")
 HOST_PREFIXES = (STEP_PREFIX, *CPU_PREFIXES)
 MAX_MEMO = 1_000
 MAX_GPUS, MAX_MODEL, MAX_SMS = 1_024, 200, 1 << 16
+MAX_MEMBERS = 1_000
+"""Beside the events. Real traces have some ten."""
+MAX_PROPERTIES_BYTES = 1 << 20
+"""What is built of a text takes many times its length."""
 MISSING = (b"", b"null")
+COUNT = re.compile(rb"\d{1,10}")
+MAX_COUNT = 1 << 31
 
 
 class TraceEvent(msgspec.Struct, gc=False):
@@ -51,8 +58,8 @@ class TraceEvent(msgspec.Struct, gc=False):
 class DistributedInfo(msgspec.Struct):
     """Who wrote the trace."""
 
-    rank: Any = None
-    world_size: Any = None
+    rank: msgspec.Raw = msgspec.Raw(b"")
+    world_size: msgspec.Raw = msgspec.Raw(b"")
 
 
 class DeviceProperties(msgspec.Struct):
@@ -92,7 +99,7 @@ class KinetoReader:
             if not self._salvage:
                 raise
             self._build.notes.append(f"damaged at byte {error.position}, what follows is left out: {error.what}")
-        rank, world = _whole(self._info.rank), _whole(self._info.world_size)
+        rank, world = _told(self._info.rank), _told(self._info.world_size)
         return self._build.finish("kineto", rank, world)
 
     def _document(self, text: JsonText) -> None:
@@ -110,9 +117,15 @@ class KinetoReader:
 
     def _members(self, text: JsonText) -> None:
         text.take(b"{")
+        members = 0
         while text.peek() != b"}":
+            members += 1
+            if members > MAX_MEMBERS:
+                raise text.damaged(0, f"more than {MAX_MEMBERS:,} members, which no trace has")
             key = text.key()
             if key == b"traceEvents" and text.peek() == b"[":
+                if self._lists:
+                    raise text.damaged(0, "a second traceEvents")
                 self._events(text)
             else:
                 offset, value = text.start, text.value()
@@ -127,7 +140,7 @@ class KinetoReader:
         try:
             if key == b"distributedInfo":
                 self._info = msgspec.json.decode(value, type=DistributedInfo)
-            elif key == b"deviceProperties":
+            elif key == b"deviceProperties" and len(value) <= MAX_PROPERTIES_BYTES:
                 self._gpus(msgspec.json.decode(value, type=list[DeviceProperties]))
             elif key == b"baseTimeNanoseconds":
                 self._build.base_ns = _whole(msgspec.json.decode(value))
@@ -179,7 +192,8 @@ class KinetoReader:
         lengths = self._nanoseconds(part, whole, [rows[i].dur for i in whole])
         negative = np.flatnonzero(lengths < 0)
         if negative.size and not self._salvage:
-            raise self._at(part, whole[negative[0]], f"a duration below zero: {bytes(rows[whole[negative[0]]].dur)!r}")
+            first = int(whole[negative[0]])
+            raise self._at(part, first, f"a duration below zero: {bytes(rows[first].dur).decode()}")
         self._build.left_out["events with a duration below zero"] += negative.size
         self._build.left_out["events without length"] += int((lengths == 0).sum())
         kept = np.flatnonzero(lengths > 0)
@@ -217,6 +231,12 @@ def _device(args: GpuArgs) -> int:
 def _sequence(args: GpuArgs) -> int:
     number = _whole(args.sequence)
     return -1 if number is None else number
+
+
+def _told(text: msgspec.Raw) -> int | None:
+    """A rank, or how many there are; it stays text until it is known to be one, since lists are large as objects."""
+    count = int(bytes(text)) if COUNT.fullmatch(bytes(text)) else MAX_COUNT
+    return count if count < MAX_COUNT else None
 
 
 def _whole(value: object) -> int | None:

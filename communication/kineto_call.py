@@ -11,6 +11,8 @@ from clusterctl.communication.activity import Call
 from clusterctl.communication.collectives import element_bytes, shape_of
 
 MAX_TEXT = 200
+MAX_ARGS_BYTES = 1 << 20
+"""Of one event: what is built of a text takes many times its length."""
 
 
 class GpuArgs(
@@ -55,14 +57,19 @@ _MANY = msgspec.json.Decoder(list[GpuArgs])
 def decode_args(texts: Sequence[msgspec.Raw]) -> list[GpuArgs]:
     """All at once; where one of them is no object, one by one."""
     try:
-        return _MANY.decode(b"[" + b",".join([bytes(text) or b"{}" for text in texts]) + b"]")
+        return _MANY.decode(b"[" + b",".join([_usable(text) or b"{}" for text in texts]) + b"]")
     except (msgspec.DecodeError, UnicodeDecodeError):
         return [_one(text) for text in texts]
 
 
+def _usable(text: msgspec.Raw) -> bytes:
+    found = bytes(text)
+    return found if len(found) <= MAX_ARGS_BYTES else b""
+
+
 def _one(text: msgspec.Raw) -> GpuArgs:
     try:
-        return msgspec.json.decode(text, type=GpuArgs)
+        return msgspec.json.decode(_usable(text), type=GpuArgs)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return NO_ARGS
 

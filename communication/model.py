@@ -83,6 +83,12 @@ class StepRow(msgspec.Struct, frozen=True):
     exposed_ratio: float | None
     total_ratio: float | None
     wait_ns: int | None
+    overlap_ratio: float | None = None
+    transfer_ns: int | None = None
+    exposed_wait_ns: int | None = None
+    exposed_memory_ns: int | None = None
+    fused_ns: int | None = None
+    """These five are null in summaries of jobs that an earlier version made."""
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -103,6 +109,13 @@ class StepSpread(msgspec.Struct, frozen=True):
     exposed_ratio: Spread
     total_ratio: Spread
     idle_ratio: Spread
+    overlap_ratio: Spread | None = None
+    """Null, as those below, where no rank knows it."""
+    wait_ratio: Spread | None = None
+    transfer_ratio: Spread | None = None
+    exposed_wait_ratio: Spread | None = None
+    fused_ratio: Spread | None = None
+    memory_ratio: Spread | None = None
 
 
 class Breakdown(msgspec.Struct, frozen=True):

@@ -92,7 +92,7 @@ class PluginReader:
         args = event.args if isinstance(event.args, dict) else {}
         self._calls += 1
         rank = _whole(args.get("Rank"))
-        if rank is not None and len(self._ranks) < 2:
+        if rank is not None and rank < 1 << 31 and len(self._ranks) < 2:
             self._ranks.add(rank)
         count, dtype = _whole(args.get("Count")), args.get("Datatype")
         width = element_bytes(dtype) if isinstance(dtype, str) else None

@@ -56,7 +56,11 @@ def rank_row(one: Measured) -> RankRow:
 
 
 def _whole(part: np.ndarray | None) -> int | None:
-    return None if part is None else int(part[0])
+    return _at(part, 0)
+
+
+def _at(part: np.ndarray | None, window: int) -> int | None:
+    return None if part is None else int(part[window])
 
 
 def rank_detail(one: Measured, rank_from: str, in_steps: bool) -> RankDetail:
@@ -130,7 +134,12 @@ def step_rows(one: Measured) -> list[StepRow]:
             idle_ns=int(parts.idle[i]),
             exposed_ratio=ratio(int(parts.exposed[i]), int(parts.window[i])) if known else None,
             total_ratio=ratio(int(parts.comm[i]), int(parts.window[i])) if known else None,
-            wait_ns=None if parts.wait is None else int(parts.wait[i]),
+            wait_ns=_at(parts.wait, i),
+            overlap_ratio=ratio(int(parts.overlap[i]), int(parts.comm[i])),
+            transfer_ns=None if parts.wait is None else int(parts.comm[i] - parts.wait[i]),
+            exposed_wait_ns=_at(parts.exposed_wait, i),
+            exposed_memory_ns=_at(parts.exposed_memory, i),
+            fused_ns=_at(parts.fused, i),
         )
         for i, step in enumerate(activity.steps)
     ]

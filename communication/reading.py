@@ -16,6 +16,10 @@ from clusterctl.communication.nsight import NsightReader
 from clusterctl.communication.opening import Form, form_of
 from clusterctl.communication.plugin import PluginReader
 from clusterctl.communication.source import Advance, Source, ignore
+from clusterctl.errors import InputError
+
+MOST = 1 << 62
+"""Larger sums would leave the 64 bits that they have in the store."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,15 @@ def read(
 
 def read_log(form: Form, source: Source, *, salvage: bool = False) -> list[LogRow]:
     """Rows of a source without compute. Raises InputError."""
+    rows = _rows_of(form, source, salvage)
+    for row in rows:
+        sums = (row.comm_ns, row.calls, sum(one.message_bytes for one in row.by_call))
+        if any(one is not None and one >= MOST for one in sums):
+            raise InputError(f"{source.path}: more time, calls or bytes than any job has: no such log")
+    return rows
+
+
+def _rows_of(form: Form, source: Source, salvage: bool) -> list[LogRow]:
     if form is Form.INSPECTOR:
         return InspectorReader(source, salvage=salvage).read()
     if form is Form.PLUGIN:

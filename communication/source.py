@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import stat
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +29,15 @@ def ignore(_count: int) -> None:
     """For who does not want to know how far reading is."""
 
 
+def opened(path: Path) -> io.BufferedReader:
+    """A file that has an end. Opening does not wait for who may write into a pipe. Raises OSError, InputError."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise InputError(f"{path}: not a regular file")
+    return open(handle, "rb")
+
+
 class Source:
     """An open file. Raises InputError if it cannot be opened, Damaged for a broken or boundless archive."""
 
@@ -36,7 +47,7 @@ class Source:
         self._advance = advance
         self._told = 0
         try:
-            self._file = path.open("rb")
+            self._file = opened(path)
             packed = self._file.read(2) == GZIP_MAGIC
             self._file.seek(0)
         except OSError as error:

@@ -28,14 +28,21 @@ def over_ranks(rows: Sequence[RankRow], details: Sequence[RankDetail]) -> dict[s
         "exposed_wait_ratio": [_of(one.exposed_wait_ns, row) for row, one in zip(rows, details, strict=True)],
         "exposed_transfer_ratio": [_of(one.exposed_transfer_ns, row) for row, one in zip(rows, details, strict=True)],
         "fused_ratio": [_of(one.fused_ns, row) for row, one in zip(rows, details, strict=True)],
+        "compute_ratio": [_of(row.compute_ns, row) for row in rows],
+        "memory_ratio": [_of(row.memory_ns, row) for row in rows],
         "exposed_memory_ratio": [_of(one.exposed_memory_ns, row) for row, one in zip(rows, details, strict=True)],
         "idle_ratio": [_of(row.idle_ns, row) for row in rows],
     }
-    known = {name: [value for value in values if value is not None] for name, values in columns.items()}
-    return {name: spread(values) for name, values in known.items() if values}
+    found = {name: _known(values) for name, values in columns.items()}
+    return {name: one for name, one in found.items() if one}
 
 
-def _of(part: int | None, row: RankRow) -> float | None:
+def _known(values: Sequence[float | None]) -> Spread | None:
+    known = [value for value in values if value is not None]
+    return spread(known) if known else None
+
+
+def _of(part: int | None, row: RankRow | StepRow) -> float | None:
     return None if part is None or row.exposed_ratio is None else ratio(part, row.window_ns)
 
 
@@ -45,13 +52,20 @@ def over_steps(rows: Sequence[StepRow]) -> list[StepSpread]:
     for row in rows:
         if row.exposed_ratio is not None:
             by_step.setdefault(row.step, []).append(row)
-    return [
-        StepSpread(
-            step=step,
-            window_ns=spread([float(row.window_ns) for row in of]),
-            exposed_ratio=spread([row.exposed_ratio or 0.0 for row in of]),
-            total_ratio=spread([row.total_ratio or 0.0 for row in of]),
-            idle_ratio=spread([row.idle_ns / row.window_ns for row in of]),
-        )
-        for step, of in sorted(by_step.items())
-    ]
+    return [_of_step(step, of) for step, of in sorted(by_step.items())]
+
+
+def _of_step(step: int, rows: Sequence[StepRow]) -> StepSpread:
+    return StepSpread(
+        step=step,
+        window_ns=spread([float(row.window_ns) for row in rows]),
+        exposed_ratio=spread([row.exposed_ratio or 0.0 for row in rows]),
+        total_ratio=spread([row.total_ratio or 0.0 for row in rows]),
+        idle_ratio=spread([row.idle_ns / row.window_ns for row in rows]),
+        overlap_ratio=_known([row.overlap_ratio for row in rows]),
+        wait_ratio=_known([_of(row.wait_ns, row) for row in rows]),
+        transfer_ratio=_known([_of(row.transfer_ns, row) for row in rows]),
+        exposed_wait_ratio=_known([_of(row.exposed_wait_ns, row) for row in rows]),
+        fused_ratio=_known([_of(row.fused_ns, row) for row in rows]),
+        memory_ratio=_known([_of(row.memory_ns, row) for row in rows]),
+    )

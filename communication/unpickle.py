@@ -12,7 +12,9 @@ from typing import Any
 from clusterctl.communication.damage import Damaged
 
 MAX_BYTES = 256 << 20
-MAX_OPERATIONS = 50_000_000
+MAX_VALUES = 10_000_000
+"""A small archive unpacks to as many empty dictionaries as it likes; each takes a hundred bytes. The largest dump that
+the recorder can be told to keep has some four million values."""
 _MARK = object()
 _CONSTANT = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _NUMBERS_AND_TEXT = frozenset(
@@ -57,7 +59,7 @@ class PlainPickle:
     def step(self, name: str, argument: Any) -> None:
         """One operation. Raises Refused."""
         if name in _NUMBERS_AND_TEXT:
-            self._stack.append(argument)
+            self._stack.append(_text(argument) if type(argument) is str else argument)
         elif name in _CONSTANT:
             self._stack.append(_CONSTANT[name])
         elif name in self._do:
@@ -111,6 +113,11 @@ class PlainPickle:
         self._stack.append(tuple(reversed(values)))
 
 
+def _text(told: str) -> str:
+    """Text that every output takes: a pickle may have halves of characters in it."""
+    return told if told.isascii() else told.encode("utf-8", "replace").decode("utf-8")
+
+
 def unpickle(path: Path, data: bytes) -> Any:
     """The plain value in `data`. Raises Damaged, with the byte."""
     reader = PlainPickle()
@@ -120,7 +127,7 @@ def unpickle(path: Path, data: bytes) -> Any:
             position = at or 0
             if operation.name == "STOP":
                 return reader.result()
-            if count > MAX_OPERATIONS:
+            if count > MAX_VALUES:
                 raise Refused("it goes on without end")
             reader.step(operation.name, argument)
     except Refused as error:

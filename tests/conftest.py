@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from clusterctl.config import Config, load
+from tests.support.cli import embedded_env, server_env, unique_name
 from tests.support.fetch import Missing, unavailable
 from tests.support.servers import ClickHouseServer, KafkaServer
 
@@ -60,18 +60,19 @@ def clickhouse_address(request: pytest.FixtureRequest) -> tuple[str, int]:
 @pytest.fixture
 def unique() -> str:
     """A name that no other test uses."""
-    return f"t{uuid.uuid4().hex[:12]}"
+    return unique_name()
+
+
+@pytest.fixture
+def cluster(unique: str) -> str:
+    """A cluster of its own in a store that several tests share."""
+    return unique
 
 
 @pytest.fixture
 def local_env(tmp_path: Path) -> dict[str, str]:
     """Environment of a clusterctl on the embedded defaults, in a folder of its own."""
-    return {
-        "CLUSTERCTL_SITE_DATA_DIR": str(tmp_path / "data"),
-        "CLUSTERCTL_SITE_HOST": "node1",
-        "CLUSTERCTL_AGENT_METRICS_LISTEN": "",
-        "CLUSTERCTL_COLLECTOR_METRICS_LISTEN": "",
-    }
+    return embedded_env(tmp_path)
 
 
 @pytest.fixture
@@ -92,12 +93,7 @@ def kafka_env(local_env: dict[str, str], kafka_address: str, unique: str) -> dic
 @pytest.fixture
 def clickhouse_env(clickhouse_address: tuple[str, int], unique: str) -> dict[str, str]:
     """A database of its own on the ClickHouse server."""
-    return {
-        "CLUSTERCTL_STORE_KIND": "clickhouse",
-        "CLUSTERCTL_STORE_HOST": clickhouse_address[0],
-        "CLUSTERCTL_STORE_PORT": str(clickhouse_address[1]),
-        "CLUSTERCTL_STORE_DATABASE": unique,
-    }
+    return server_env(clickhouse_address, unique)
 
 
 @pytest.fixture

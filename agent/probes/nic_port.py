@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ _RATE = re.compile(rb"(\d{1,7}(?:\.\d{1,3})?)\s*Gb/sec(?:\s*\((\d{1,2})X)?")
 Identity = tuple[int, ...]
 
 
-class Port:
+class Port(ABC):
     """Common to both kinds of port: the kept files, their counters, and how a changed directory is noticed."""
 
     def __init__(self, name: str, path: Path, pci: str, layer: str, read: Reader) -> None:
@@ -41,13 +42,13 @@ class Port:
         self._rate_ms = -RATE_EVERY_MS
         self._identity = self._look()
 
+    @abstractmethod
     def _watched(self) -> tuple[Path, ...]:
         """Directories and files whose replacement means other counters than those that are open."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _fill(self, row: list[Any], ts_ms: int) -> None:
         """Put this tick's readings that are no plain counters into the row."""
-        raise NotImplementedError
 
     def sample(self, ts_ms: int) -> msgspec.Struct:
         """The port at this tick: its link, its traffic, the errors that tell of the link."""

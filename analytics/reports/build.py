@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 
 import clusterctl
 from clusterctl.analytics.reports import groups, model, queries
-from clusterctl.analytics.reports.communication import communication_of
+from clusterctl.analytics.reports.ask import ask, asking
 from clusterctl.analytics.reports.coverage import coverage_of, is_covered
 from clusterctl.analytics.reports.definitions import DEFINITIONS
 from clusterctl.analytics.reports.headline import Ground, faults_of, interruptions_of, lines_of
-from clusterctl.analytics.reports.open_lines import in_window, still_open
-from clusterctl.analytics.reports.slow import slow_of
-from clusterctl.analytics.reports.times import costs_of, times_of, told_of
+from clusterctl.analytics.reports.times import times_of
 from clusterctl.analytics.reports.unit_rows import ExposureRow
-from clusterctl.analytics.reports.units import evidence_of
 from clusterctl.catalog import load as load_catalogue
 from clusterctl.clock import MS_PER_DAY, to_ms, utc
 from clusterctl.config import AnalyticsConfig
 from clusterctl.store import Param, Reader
 
-TOP = 20
 GPUS_PER_NODE = 8
 NODE_BASIS = "allocated node-days"
 
@@ -45,13 +42,16 @@ def build(
     asked: Asked,
     now_ms: int,
     progress: Callable[[str], None] = lambda _name: None,
+    at_once: int = 1,
 ) -> model.Report:
-    """The report. A cluster that nobody has evidence for is not in it."""
+    """The report. A cluster that nobody has evidence for is not in it. More than one question `at_once` wants a store
+    for several threads."""
     clusters = []
-    for known in queries.CLUSTERS.run(store):
-        if (not asked.cluster or known.cluster == asked.cluster) and _overlaps(asked, known):
-            progress(known.cluster)
-            clusters.append(_cluster(store, config, asked, known, now_ms))
+    with asking(at_once) as pool:
+        for known in pool.submit(queries.CLUSTERS.run, store).result():
+            if (not asked.cluster or known.cluster == asked.cluster) and _overlaps(asked, known):
+                progress(known.cluster)
+                clusters.append(_cluster(store, pool, config, asked, known, now_ms))
     return model.Report(
         report_version=model.REPORT_VERSION,
         generated_at=_iso(utc(now_ms)),
@@ -95,33 +95,39 @@ def _iso(moment: datetime) -> str:
 
 
 def _cluster(
-    store: Reader, config: AnalyticsConfig, asked: Asked, known: queries.ClusterRow, now_ms: int
+    store: Reader,
+    pool: ThreadPoolExecutor,
+    config: AnalyticsConfig,
+    asked: Asked,
+    known: queries.ClusterRow,
+    now_ms: int,
 ) -> model.ClusterReport:
     # what is dated ahead of now was announced, or comes from a wrong clock: it is no evidence yet
     first, last = (min(to_ms(moment), now_ms) for moment in (known.first_ts, known.last_ts))
     since_ms = first if asked.since_ms is None else asked.since_ms
     until_ms = last if asked.until_ms is None else asked.until_ms
     window: dict[str, Param] = {"cluster": known.cluster, "since": utc(since_ms), "until": utc(max(since_ms, until_ms))}
-    causes = queries.CAUSES.run(store, **window)
-    # nobody can have been in service in the future
-    lived = {**window, "until": utc(max(since_ms, min(until_ms, now_ms)))}
-    evidence = evidence_of(store, window, utc(max(since_ms, min(until_ms, now_ms))))
-    seen = evidence.seen
-    # where agents watch, what they saw counts, and what an import states ends
-    stated = queries.STATED.one(store, **{**lived, "until": seen.first_minute or lived["until"]})
-    days, imported, observed = _gpu_days(seen, stated)
-    covered_hours = stated.covered_days * 24 + queries.MINUTES.one(store, **lived).minutes / 60
+    now = utc(now_ms)
+    past = {**window, "until": utc(max(since_ms, min(until_ms, now_ms)))}
+    answers = ask(pool, store, window, past, _open_ended(asked, window, now_ms), now)
+    evidence, stated = answers.evidence.result()
+    lemons = pool.submit(groups.lemons, store, evidence, known.cluster)
+    days, imported, observed = _gpu_days(evidence.seen, stated)
+    covered_hours = stated.covered_days * 24 + answers.minutes.result().minutes / 60
     evidence_hours = covered_hours or max(0, min(until_ms, last) - max(since_ms, first)) / MS_PER_DAY * 24
-    coverage = coverage_of(store, window, until_ms=min(until_ms, now_ms), observed=observed, imported=imported)
-    left_out = queries.LEFT_OUT.one(store, **window).rows_left_out
+    seen = evidence.seen
+    told_days = (seen.capacity or 0.0) + (seen.unknown_state or 0.0)
+    coverage = coverage_of(
+        answers.watched.result(), observed=observed, imported=imported, known=seen.capacity, told=told_days
+    )
+    causes = answers.causes.result()
     ground = Ground(causes, days, evidence, config.targets, is_covered(coverage, config.min_coverage))
     faults = faults_of(ground)
     phi = faults.dispersion.verdict_phi
-    slow = slow_of(store, window)
-    told = told_of(store, window)
-    communication, taken = communication_of(store, _open_ended(asked, window, now_ms), slow, told)
+    communication, taken = answers.communication.result()
     shown, exposed = faults.per_1000_gpu_days, (taken.gpu_hours, taken.remark)
-    times = times_of(store, config, window, faults.count, shown, days.in_service, told, *exposed)
+    told, slow = answers.told.result(), answers.slow.result()
+    times = pool.submit(times_of, store, config, window, faults.count, shown, days.in_service, told, *exposed)
     tallies = groups.tallies_of(evidence)
     return model.ClusterReport(
         name=known.cluster,
@@ -130,22 +136,22 @@ def _cluster(
         interruptions=interruptions_of(ground, evidence_hours, asked.gpus_per_node),
         lines=lines_of(ground, len(slow)),
         coverage=coverage,
-        hosts=[_host(row) for row in queries.HOSTS.run(store, **window, top=TOP)],
-        ports=[_port(row) for row in queries.PORTS.run(store, **window, top=TOP)],
-        incidents=in_window(store, window, TOP),
-        open_incidents=still_open(store, window, TOP),
-        costs=costs_of(store, window, told),
+        hosts=[_host(row) for row in answers.hosts.result()],
+        ports=[_port(row) for row in answers.ports.result()],
+        incidents=answers.incidents.result(),
+        open_incidents=answers.open_incidents.result(),
+        costs=answers.costs.result(),
         splits=groups.splits_of(tallies, phi),
         trend=groups.trend(evidence),
-        times=times,
-        lemons=groups.lemons(store, evidence, known.cluster),
+        times=times.result(),
+        lemons=lemons.result(),
         repairs=groups.repairs(evidence, phi),
         cohorts=groups.cohorts(tallies, phi),
         slow=slow,
-        worst_nodes=groups.worst_nodes(store, window, TOP),
+        worst_nodes=answers.worst_nodes.result(),
         communication=communication,
         comparison=None,
-        warnings=_warnings(faults, left_out, days),
+        warnings=_warnings(faults, answers.left_out.result().rows_left_out, days),
     )
 
 

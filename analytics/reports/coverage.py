@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from clusterctl.analytics.reports import model, queries
-from clusterctl.clock import utc
 from clusterctl.store import Param, Reader
+
+MINUTES_A_DAY = 1_440
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What the store says of it."""
+
+    nodes: queries.CoverageRow
+    batches: queries.LostRow
+    bus: queries.GapRow
+
+
+def watched_in(store: Reader, window: Mapping[str, Param]) -> Watched:
+    """Ask the store. The window ends now at the latest: nobody can have watched the future."""
+    return Watched(
+        queries.COVERAGE.one(store, **window), queries.LOST.one(store, **window), queries.GAPS.one(store, **window)
+    )
 
 
 def coverage_of(
-    store: Reader, window: dict[str, Param], *, until_ms: int, observed: bool, imported: bool
+    watched: Watched, *, observed: bool, imported: bool, known: float | None = None, told: float = 0.0
 ) -> model.Coverage:
-    """Coverage of the window up to `until_ms`: nobody can have watched the future."""
-    asked: dict[str, Param] = {**window, "until": utc(until_ms)}
-    row = queries.COVERAGE.one(store, **asked)
-    lost = queries.LOST.one(store, **asked)
-    gaps = queries.GAPS.one(store, **asked)
-    share = row.node_minutes / row.node_minutes_expected if row.node_minutes_expected else None
+    """Coverage of a window; `observed` and `imported` say where its exposure comes from, `known` and `told` are the
+    GPU-days of known state, and all that agents and sources spoke of."""
+    row, lost, gaps = watched.nodes, watched.batches, watched.bus
+    share = _share(row.node_minutes, row.node_minutes_expected)
     source = "observed and imported" if observed and imported else "imported" if imported else "observed"
     if not observed and not imported:
         source = "none"
@@ -35,7 +53,14 @@ def coverage_of(
         summary="; ".join([_summary(row, share, source), *_gaps(gaps)]),
         messages_lost=gaps.messages_lost,
         bus_gaps=gaps.gaps,
+        gpu_minutes_share=_share(known and known * MINUTES_A_DAY, max(row.gpu_minutes_expected, told * MINUTES_A_DAY)),
+        ticks_share=_share(row.ticks_done, row.ticks_expected),
+        log_share=_share(row.log_minutes, row.node_minutes_expected),
     )
+
+
+def _share(done: float | None, due: float) -> float | None:
+    return None if done is None or not due else done / due
 
 
 def is_covered(coverage: model.Coverage, least: float) -> bool:

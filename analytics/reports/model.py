@@ -138,7 +138,7 @@ class Coverage:
     """GPU-minutes whose state was known, of those expected."""
     ticks_share: float | None = None
     log_share: float | None = None
-    """Node-minutes in which the kernel log could be read and lost no record."""
+    """Node-minutes of days on which a node's kernel log lost no record and could be read at the end, of those expected."""
 
 
 @dataclass(frozen=True, slots=True)

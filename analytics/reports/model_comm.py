@@ -78,6 +78,27 @@ class SlowRank:
 
 
 @dataclass(frozen=True, slots=True)
+class Traced:
+    """What the newest exact capture of a job says beside its shares: can they be believed, and for whom do ranks wait."""
+
+    source: str
+    """As in Exposed."""
+    at: str
+    """End of the capture."""
+    families: list[str] | None
+    """Families of kernels that communicate, the longest time first, eight at most; missing where the row does not tell."""
+    unplaced: list[str] | None
+    """Kernels that no rule knows, which count as compute, the longest time first, eight at most: a low share is to be
+    believed only after a look at them. Missing as families."""
+    waited_for: int | None
+    """The rank for which others waited longest; missing without waiting, or where it could not be told."""
+    waited_for_share: float | None
+    """Of all waiting, the part that was for that rank."""
+    kernel_tables: list[str]
+    """Versions of the table of kernels' names."""
+
+
+@dataclass(frozen=True, slots=True)
 class SlowLink:
     """A port measured slower than its peers under this job."""
 
@@ -179,6 +200,8 @@ class CommJob:
     """Layouts and numbers of ranks within the window; more than one makes its mean one over different jobs."""
     calibrated_at: str | None
     """The newest calibration from a trace."""
+    calibration_age_s: float | None
+    """From it to the end of the newest window of grade A; missing without one."""
     exposed: Exposed
     others: list[Exposed]
     spread: RankSpread | None
@@ -188,6 +211,8 @@ class CommJob:
     slow_links: list[SlowLink]
     hint: Hint
     trend: list[CommSegment]
+    traced: Traced | None
+    """Missing where no trace was imported or handed over."""
 
 
 @dataclass(frozen=True, slots=True)

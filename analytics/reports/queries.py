@@ -60,6 +60,8 @@ class CoverageRow:
     log_records_lost: int
     gpus_expected: int
     gpus_seen: int | None
+    gpu_minutes_expected: int
+    log_minutes: int
     blind: list[str]
 
 

@@ -15,7 +15,7 @@ from clusterctl.commands.comm_sheet import show
 from clusterctl.commands.comm_summarize import summarize
 from clusterctl.commands.common import FINDINGS, OK, UNKNOWN, ShortFormat
 from clusterctl.errors import InputError
-from clusterctl.terminal import progress
+from clusterctl.terminal import harmless, progress
 
 NAME = "comm"
 app = typer.Typer(no_args_is_help=True, help="Time that goes to communication, exactly, from what jobs leave behind.")
@@ -76,7 +76,7 @@ def analyze(
 
         found = analyze(paths, options, advance)
     if format is ShortFormat.JSON:
-        typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        typer.echo(harmless(msgspec.json.format(msgspec.json.encode(found), indent=2).decode()))
     else:
         show(found)
     exposed = found.over_ranks.get("exposed_ratio")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clusterctl.communication.model import Analysis, Breakdown, LogRow, RankRow, Spread
+from clusterctl.communication.model import Analysis, Breakdown, LogRow, RankDetail, RankRow, Spread, StepSpread
 from clusterctl.terminal import Sheet, clean
 
 NS_PER_MS = 1e6
 MAX_ROWS = 20
 UNKNOWN = "-"
 MOST = 0.5
+WIDE = 130
+"""Columns of a screen that also has room for what the headline tells of all ranks together."""
 SPREADS = (
     ("exposed_ratio", "exposed"),
     ("exposed_wait_ratio", "  of it waiting"),
@@ -18,8 +20,10 @@ SPREADS = (
     ("total_ratio", "total"),
     ("overlap_ratio", "hidden by compute, of total"),
     ("wait_ratio", "waiting"),
+    ("transfer_ratio", "transfer"),
     ("fused_ratio", "fused (counted as compute)"),
-    ("exposed_memory_ratio", "copies not hidden"),
+    ("memory_ratio", "copies"),
+    ("exposed_memory_ratio", "  of it not hidden"),
     ("idle_ratio", "idle"),
 )
 
@@ -29,7 +33,7 @@ def show(found: Analysis) -> None:
     sheet = Sheet()
     if found.ranks:
         _headline(sheet, found)
-        _ranks(sheet, found.ranks)
+        _ranks(sheet, found)
         _steps(sheet, found)
         for title, rows in (("collective", found.collectives), ("group", found.groups), ("size", found.sizes)):
             _breakdown(sheet, title, rows)
@@ -92,17 +96,29 @@ def _waiting(found: Analysis) -> list[str]:
     return lines
 
 
-def _ranks(sheet: Sheet, rows: Sequence[RankRow]) -> None:
+def _ranks(sheet: Sheet, found: Analysis) -> None:
     sheet.title("Ranks, the most exposed first")
-    columns = ["rank", "steps", "ms", "exposed", "total", "waiting", "compute", "copies", "idle"]
-    shown = sorted(rows, key=lambda row: (-(row.exposed_ratio or 0), row.rank))[:MAX_ROWS]
-    sheet.table(columns, [_rank(row) for row in shown], right=columns)
-    _more(sheet, len(rows), "ranks")
+    columns = ["rank", "ms", "exposed", "total", "wait", "compute", "copies", "idle"]
+    more = ["transfer", "hidden", "fused", "steps"] if sheet.width >= WIDE else []
+    pairs = sorted(
+        zip(found.ranks, found.details, strict=True), key=lambda one: (-(one[0].exposed_ratio or 0), one[0].rank)
+    )
+    sheet.table(
+        [*columns, *more],
+        [[*_rank(row), *_rank_more(row, detail)][: len(columns) + len(more)] for row, detail in pairs[:MAX_ROWS]],
+        right=[*columns, *more],
+    )
+    _more(sheet, len(pairs), "ranks")
 
 
 def _rank(row: RankRow) -> list[str]:
     parts = (row.exposed_ns, row.comm_ns, row.wait_ns, row.compute_ns, row.memory_ns, row.idle_ns)
-    return [str(row.rank), str(row.steps), _ms(row.window_ns), *(_share(part, row) for part in parts)]
+    return [str(row.rank), _ms(row.window_ns), *(_share(part, row) for part in parts)]
+
+
+def _rank_more(row: RankRow, detail: RankDetail) -> list[str]:
+    hidden = UNKNOWN if row.overlap_ratio is None else f"{row.overlap_ratio:.2%}"
+    return [_share(detail.transfer_ns, row), hidden, _share(detail.fused_ns, row), str(row.steps)]
 
 
 def _ms(length_ns: float) -> str:
@@ -121,20 +137,28 @@ def _share(part: int | None, row: RankRow) -> str:
 def _steps(sheet: Sheet, found: Analysis) -> None:
     if not found.over_steps:
         return
-    sheet.title("Steps, exposed over ranks")
+    wide = sheet.width >= WIDE
+    sheet.title("Steps, exposed over ranks" + ("; beside it the means of the rest" if wide else ""))
     columns = ["step", "ranks", "ms", "mean", "min", "median", "max"]
+    more = ["total", "wait", "transfer", "hidden", "fused", "copies", "idle"] if wide else []
     sheet.table(
-        columns,
-        [
-            [
-                str(one.step), str(one.exposed_ratio.ranks), _ms(one.window_ns.mean),
-                *_percent(one.exposed_ratio),
-            ]
-            for one in found.over_steps[:MAX_ROWS]
-        ],
-        right=columns,
-    )  # fmt: skip
+        [*columns, *more],
+        [[*_step(one), *_step_more(one)][: len(columns) + len(more)] for one in found.over_steps[:MAX_ROWS]],
+        right=[*columns, *more],
+    )
     _more(sheet, len(found.over_steps), "steps")
+
+
+def _step(one: StepSpread) -> list[str]:
+    return [str(one.step), str(one.exposed_ratio.ranks), _ms(one.window_ns.mean), *_percent(one.exposed_ratio)]
+
+
+def _step_more(one: StepSpread) -> list[str]:
+    parts = (
+        one.total_ratio, one.wait_ratio, one.transfer_ratio, one.overlap_ratio, one.fused_ratio, one.memory_ratio,
+        one.idle_ratio,
+    )  # fmt: skip
+    return [UNKNOWN if part is None else f"{part.mean:.2%}" for part in parts]
 
 
 def _breakdown(sheet: Sheet, title: str, rows: Sequence[Breakdown]) -> None:

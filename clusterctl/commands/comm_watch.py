@@ -15,7 +15,7 @@ from clusterctl.clock import Clock, SystemClock
 from clusterctl.commands.common import FINDINGS, OK, UNKNOWN, ShortFormat, config_of, stop_on_signals
 from clusterctl.config import Config
 from clusterctl.errors import InputError
-from clusterctl.terminal import Sheet, clean, say
+from clusterctl.terminal import Sheet, clean, harmless, say
 
 if TYPE_CHECKING:
     from clusterctl.communication.watch.watcher import Outcome, Send
@@ -86,7 +86,7 @@ def _sender(config: Config, clock: Clock) -> Send:
 
 def _show(outcome: Outcome, format: ShortFormat) -> None:
     if format is ShortFormat.JSON:
-        typer.echo(msgspec.json.format(msgspec.json.encode(outcome), indent=2).decode())
+        typer.echo(harmless(msgspec.json.format(msgspec.json.encode(outcome), indent=2).decode()))
         return
     Sheet().facts(
         [

@@ -23,6 +23,7 @@ from clusterctl.config import BusConfig, Config, StoreConfig
 from clusterctl.errors import ClusterctlError
 from clusterctl.store import Store
 from clusterctl.store.bounded import BoundedReader, report_bounds
+from clusterctl.store.sessions import READERS
 from clusterctl.terminal import Step, progress, say
 
 THIS, LLAMA = "this-machine", "llama3-405b"
@@ -62,9 +63,8 @@ def demo(
             bring_in(store, config.analytics, SystemClock().now_ms())
             refresh_all(store, config, SystemClock().now_ms())
             step("reporting", seconds + 4.0)
-            made = build(
-                BoundedReader(store, report_bounds(config.store)), config.analytics, Asked(), SystemClock().now_ms()
-            )
+            with BoundedReader(store, report_bounds(config.store)) as bounded:
+                made = build(bounded, config.analytics, Asked(), SystemClock().now_ms(), at_once=READERS)
         finally:
             store.close()
         step("done", seconds + 5.0)

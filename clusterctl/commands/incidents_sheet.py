@@ -21,7 +21,7 @@ from clusterctl.analytics.incidents.lifecycle import (
 )
 from clusterctl.clock import to_ms
 from clusterctl.commands.common import ShortFormat
-from clusterctl.terminal import Sheet, clean
+from clusterctl.terminal import Sheet, clean, harmless
 
 TRIED = 10
 
@@ -177,7 +177,8 @@ def _data(row: ListedRow, actions: Sequence[ActionRow]) -> dict[str, Any]:
 def list_json(found: Sequence[ListedRow], actions: Sequence[ActionRow]) -> str:
     """All of them, nothing shortened."""
     said = _by_incident(actions)
-    return json.dumps({"incidents": [_data(row, said[row.incident_id]) for row in found]}, indent=2, ensure_ascii=False)
+    listed = {"incidents": [_data(row, said[row.incident_id]) for row in found]}
+    return harmless(json.dumps(listed, indent=2, ensure_ascii=False))
 
 
 def one_json(row: ListedRow, actions: Sequence[ActionRow], happened: Sequence[TimelineRow]) -> str:
@@ -190,7 +191,7 @@ def one_json(row: ListedRow, actions: Sequence[ActionRow], happened: Sequence[Ti
         {"at": _iso(a.at), "action": a.action, "by": a.said_by, "text": a.words, "incident": a.incident_id}
         for a in tried_before(row, actions)
     ]
-    return json.dumps(data, indent=2, ensure_ascii=False)
+    return harmless(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 def show_versions(versions: Sequence[VersionRow], format: ShortFormat) -> None:

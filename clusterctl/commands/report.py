@@ -16,7 +16,8 @@ from clusterctl.commands.common import FINDINGS, OK, UNKNOWN, Format, config_of,
 from clusterctl.config import Config
 from clusterctl.errors import InputError
 from clusterctl.store.bounded import BoundedReader, report_bounds
-from clusterctl.terminal import progress, say
+from clusterctl.store.sessions import READERS
+from clusterctl.terminal import harmless, progress, say
 from clusterctl.timetext import parse_moment
 
 if TYPE_CHECKING:
@@ -104,11 +105,13 @@ def _built(config: Config, asked: Asked, against: str, now_ms: int) -> Report:
     store = ready_store(config)
     try:
         refresh_all(store, config, now_ms)
-        with progress(1.0, "reading") as step:
-            bounded = BoundedReader(store, report_bounds(config.store))
+        with progress(1.0, "reading") as step, BoundedReader(store, report_bounds(config.store)) as bounded:
+
+            def reading(name: str) -> None:
+                step(f"reading {name}", 0.0)
 
             def made(window: Asked) -> Report:
-                return build(bounded, config.analytics, window, now_ms, lambda name: step(f"reading {name}", 0.0))
+                return build(bounded, config.analytics, window, now_ms, reading, READERS)
 
             return made(asked) if before is None else with_comparison(made(asked), made(before))
     finally:
@@ -123,6 +126,8 @@ def _show(made: Report, format_: Format, lang: Language, out: Path | None) -> No
         show(made, lang.value)
         return
     text = text_of(made, format_.value, lang.value)
+    if format_ is Format.JSON:
+        text = harmless(text)
     if out is None:
         typer.echo(text, nl=False)
     else:

@@ -1,7 +1,8 @@
 """The seam to ClickHouse: what every store promises, and how to open the configured one.
 
 `driver` speaks to a server, `embedded` runs the engine in this process, `remote` speaks to a process that owns the
-embedded engine, `serve` is that process's side. All pass tests/contract/test_store.py.
+embedded engine, `serve` is that process's side. All pass tests/contract/test_store.py. `sessions` lets the embedded
+engine answer several reads at once, `bounded` is a store as reports see it, `shards` one of several servers.
 """
 
 from __future__ import annotations
@@ -76,6 +77,10 @@ class Store(Protocol):
     def insert(self, table: str, columns: Columns, token: str = "") -> None:
         """Store equally long columns as one block. Timestamps are UTC milliseconds. A block that was stored under the
         same token before is not stored again."""
+        ...
+
+    def beside(self) -> Store:
+        """The same database for one more thread, which closes what it got. Reads under bounds run at the same time."""
         ...
 
     def close(self) -> None: ...

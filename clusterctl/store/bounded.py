@@ -27,17 +27,37 @@ def report_bounds(config: StoreConfig) -> Bounds:
 
 
 class BoundedReader:
-    """A store as reports see it. Raises QueryTooDear where a bound was reached."""
+    """A store as reports see it, for any number of threads. Raises QueryTooDear where a bound was reached."""
 
     def __init__(self, store: Store, bounds: Bounds) -> None:
         self._store = store
         self._bounds = bounds
+        self._idle = [store]
 
     def query(self, sql: str, params: Mapping[str, Param] | None = None) -> Result:
+        store = self._taken()
         try:
-            return self._store.query(sql, params, self._bounds)
+            return store.query(sql, params, self._bounds)
         except ServerError as error:
             if error.code not in REACHED:
                 raise
             what, hint = REACHED[error.code]
             raise QueryTooDear(f"a query of the report {what}", hint=hint) from error
+        finally:
+            self._idle.append(store)
+
+    def _taken(self) -> Store:
+        """A connection that no other thread has: as many are opened as threads ask at once."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._store.beside()
+
+    def __enter__(self) -> BoundedReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes what was opened beside the store."""
+        for store in self._idle:
+            if store is not self._store:
+                store.close()

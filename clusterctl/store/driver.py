@@ -133,6 +133,7 @@ class DriverStore:
 
     def __init__(self, config: StoreConfig, settings: Mapping[str, Any] | None = None) -> None:
         self.database = config.database
+        self._opened_with = config, settings
         self._client = _connect(config, config.database, settings)
 
     def query(self, sql: str, params: Mapping[str, Param] | None = None, bounds: Bounds | None = None) -> Result:
@@ -174,6 +175,9 @@ class DriverStore:
         ) as error:
             self._client.disconnect()
             raise _translated(error) from error
+
+    def beside(self) -> DriverStore:
+        return DriverStore(*self._opened_with)
 
     def close(self) -> None:
         self._client.disconnect()

@@ -12,6 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from chdb import ChdbError
 from clusterctl.clock import MS_PER_S
 from clusterctl.config import Config
 from clusterctl.errors import ServerError, StoreLocked, StoreUnavailable, Unencodable
-from clusterctl.store import INSERT_SETTINGS, Bounds, Columns, Param, Result, param_text
+from clusterctl.store import INSERT_SETTINGS, Bounds, Columns, Param, Result, Store, param_text
 from clusterctl.store.columns import reader_of, time_columns
+from clusterctl.store.sessions import Sessions
 
 DATABASE = "clusterctl"
 ROWS_FORMAT = "JSONCompactEachRowWithNamesAndTypes"
@@ -33,7 +35,6 @@ READ_SETTINGS = {
     "output_format_json_quote_denormals": "1",
     "session_timezone": "'UTC'",
 }
-MAX_READERS = 4
 _CODE = re.compile(r"Code: (\d+)\. DB::(?:\w+)?Exception: (.*)", re.DOTALL)
 _INSERT = ", ".join(f"{name} = {value!r}" for name, value in INSERT_SETTINGS.items())
 _json = msgspec.json.Decoder()
@@ -69,7 +70,7 @@ def _translated(error: Exception) -> Exception:
 
 
 class EmbeddedStore:
-    """The engine on one directory. Statements of several threads take turns."""
+    """The engine on one directory. Statements of several threads take turns, but for reads under bounds."""
 
     def __init__(self, directory: Path, wait_s: float = 0.0) -> None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -79,7 +80,7 @@ class EmbeddedStore:
             self._directory = directory
             self._connection = self._connect()
             self.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
-            self._readers: dict[Bounds, Any] = {}
+            self._readers = Sessions(self._session)
             self._prepare(self._connection)
         except (ChdbError, RuntimeError) as error:
             self._lock.close()
@@ -91,18 +92,14 @@ class EmbeddedStore:
         for name, value in READ_SETTINGS.items():
             self._run(f"SET {name} = {value}", None, "Null", connection)
 
-    def _reader(self, bounds: Bounds) -> Any:
+    def _session(self, bounds: Bounds) -> Any:
         """A session of its own for reads under bounds: one that is read-only stays so."""
-        if bounds not in self._readers:
-            if len(self._readers) >= MAX_READERS:
-                self._readers.pop(next(iter(self._readers))).close()
-            session = self._connect()
-            self._prepare(session)
-            # readonly comes last: after it, how much a query may take could still be changed, but not that it only reads
-            for name, value in reversed(bounds.settings().items()):
-                self._run(f"SET {name} = {value}", None, "Null", session)
-            self._readers[bounds] = session
-        return self._readers[bounds]
+        session = self._connect()
+        self._prepare(session)
+        # readonly comes last: after it, how much a query may take could still be changed, but not that it only reads
+        for name, value in reversed(bounds.settings().items()):
+            self._run(f"SET {name} = {value}", None, "Null", session)
+        return session
 
     def _connect(self) -> Any:
         return chdb.connect(str(self._directory / "engine"))
@@ -126,8 +123,11 @@ class EmbeddedStore:
                 time.sleep(0.05)
 
     def query(self, sql: str, params: Mapping[str, Param] | None = None, bounds: Bounds | None = None) -> Result:
-        with self._turn:
-            raw = self._run(sql, params, ROWS_FORMAT, self._reader(bounds) if bounds else None)
+        if bounds is None:
+            raw = self._run(sql, params, ROWS_FORMAT, self._connection)
+        else:
+            with self._readers.one(bounds) as session:
+                raw = self._run(sql, params, ROWS_FORMAT, session)
         lines = raw.splitlines()
         names, types = _json.decode(lines[0]), _json.decode(lines[1])
         readers = [(i, reader) for i, kind in enumerate(types) if (reader := reader_of(kind))]
@@ -141,12 +141,11 @@ class EmbeddedStore:
         return Result(tuple(names), tuple(types), rows)
 
     def execute(self, sql: str, params: Mapping[str, Param] | None = None) -> None:
-        self._run(sql, params, "Null")
+        self._run(sql, params, "Null", self._connection)
 
-    def _run(self, sql: str, params: Mapping[str, Param] | None, output: str, session: Any = None) -> bytes:
+    def _run(self, sql: str, params: Mapping[str, Param] | None, output: str, connection: Any) -> bytes:
         bound = {name: _escaped(param_text(value)) for name, value in (params or {}).items()}
-        with self._turn:
-            connection = session or self._connection
+        with self._turn if connection is self._connection else nullcontext():
             try:
                 result = connection.query(sql, output, params=bound)
             except (ChdbError, RuntimeError) as error:
@@ -175,10 +174,23 @@ class EmbeddedStore:
             f"max_insert_block_size = 1048449{chosen} FORMAT JSONColumns {data}",
             None,
             "Null",
+            self._connection,
         )
 
+    def beside(self) -> Store:
+        return _Beside(self)
+
     def close(self) -> None:
-        for session in self._readers.values():
-            session.close()
+        self._readers.close()
         self._connection.close()
         self._lock.close()
+
+
+class _Beside:
+    """The engine for another thread. Closing it leaves the engine open."""
+
+    def __init__(self, store: EmbeddedStore) -> None:
+        self.query, self.execute, self.insert, self.beside = store.query, store.execute, store.insert, store.beside
+
+    def close(self) -> None:
+        """It has nothing of its own."""

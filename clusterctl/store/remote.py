@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ class RemoteStore:
             raise
         self._stream: Any = self._socket.makefile("rwb")
         self._turn = threading.Lock()
+        self._path = path
 
     def ping(self) -> None:
         """Raises StoreUnavailable if the owner does not answer."""
@@ -74,8 +76,17 @@ class RemoteStore:
             return reply[1]
         raise _error(*reply[1:])
 
+    def beside(self) -> RemoteStore:
+        try:
+            return RemoteStore(self._path)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"the process that owns the store has gone: {error}", hint="run the command again"
+            ) from error
+
     def close(self) -> None:
-        self._stream.close()
+        with suppress(OSError):  # an owner that has gone takes no more of a request; what failed has been told
+            self._stream.close()
         self._socket.close()
 
 

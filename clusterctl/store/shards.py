@@ -53,6 +53,7 @@ class ShardStore:
     thread-safe."""
 
     def __init__(self, replicas: Sequence[StoreConfig], opener: Open) -> None:
+        self._opened_with = replicas, opener
         self._samples = [opener(replica, {}) for replica in replicas]
         self._events = [opener(replica, QUORUM) for replica in replicas]
         self._current = 0
@@ -85,6 +86,9 @@ class ShardStore:
                 self._current = replica
                 return answer
         raise AssertionError("a shard has at least one replica")
+
+    def beside(self) -> ShardStore:
+        return ShardStore(*self._opened_with)
 
     def close(self) -> None:
         for store in (*self._samples, *self._events):

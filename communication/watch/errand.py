@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-MAX_ROWS = 1_000
-"""Of one errand: a log of ten thousand communicators does not fill the node's way out."""
+MAX_ROWS, MAX_ROWS_OF_FILE = 10_000, 1_000
+"""Of one errand and of each of its files: a log of ten thousand communicators does not fill the node's way out."""
 
 
 class Fate(str, Enum):
@@ -24,7 +24,9 @@ class Fate(str, Enum):
     NO_JOB = "no_job"
     """Nobody said which job it is of."""
     GROWING = "growing"
-    """Not settled, and not of a kind that can be read in pieces."""
+    """Not settled, and not of a kind that can be read in pieces; or another file by now."""
+    CLOSED = "closed"
+    """We may not read it, which its owner can change without a trace in size or time."""
 
 
 class Wanted(msgspec.Struct, array_like=True):
@@ -37,6 +39,8 @@ class Wanted(msgspec.Struct, array_like=True):
     growing: bool = False
     offset: int = 0
     until_ms: int = 0
+    inode: int = 0
+    """Of the file that was seen; 0 where nobody looked."""
 
 
 class Errand(msgspec.Struct, array_like=True):
@@ -65,7 +69,7 @@ class Answer(msgspec.Struct, array_like=True):
     files: list[Told]
     rows: list[tuple[int, dict[str, Any]]]
     left_out: int = 0
-    """Rows beyond MAX_ROWS."""
+    """Rows beyond the bounds."""
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,8 @@ from clusterctl.errors import InputError
 
 MAX_KNOWN = 2 * MAX_FILES
 MAX_BYTES = 64 << 20
+AGAIN = frozenset({Fate.NO_JOB, Fate.CLOSED})
+"""Tried again after a restart: what was missing is not in the file."""
 
 
 class Done(msgspec.Struct, array_like=True):
@@ -27,6 +30,8 @@ class Done(msgspec.Struct, array_like=True):
     offset: int = 0
     until_ms: int = 0
     read_ms: int = 0
+    sending: bool = False
+    """Of a log: what was read of it up to this size is on its way out; after a crash just that is read and sent again."""
 
 
 _decoder = msgspec.msgpack.Decoder(dict[bytes, Done])
@@ -60,7 +65,7 @@ class Memory:
         except msgspec.MsgspecError:
             self.lost = True
             return {}
-        return {path: done for path, done in known.items() if done.fate is not Fate.NO_JOB}
+        return {path: done for path, done in known.items() if done.fate not in AGAIN}
 
     def of(self, one: File) -> Done | None:
         """What is known of the file, even if it has changed since; of another file in its place, nothing."""
@@ -70,7 +75,23 @@ class Memory:
     def is_done(self, one: File) -> bool:
         """Whether it was read as it is now."""
         done = self.of(one)
-        return done is not None and (done.size, done.mtime_ns) == (one.size, one.mtime_ns)
+        return done is not None and not done.sending and (done.size, done.mtime_ns) == (one.size, one.mtime_ns)
+
+    def as_sent(self, one: File) -> File:
+        """A log of which something was on its way when we crashed, as it was then: the same rows come of it once more."""
+        done = self.of(one)
+        if done is None or not done.sending or done.size > one.size:
+            return one
+        return replace(one, size=done.size, mtime_ns=done.mtime_ns)
+
+    def sending(self, one: File) -> None:
+        """Rows of this log, as it was when we looked, are about to be handed over."""
+        done = self.of(one)
+        known = done if done is not None and done.fate is Fate.LOG else Done(0, 0, 0, Fate.LOG)
+        self._known[os.fsencode(one.path)] = Done(
+            one.size, one.mtime_ns, one.inode, Fate.LOG, known.offset, known.until_ms, known.read_ms, sending=True
+        )
+        self._changed = True
 
     def note(self, one: File, fate: Fate, *, offset: int = 0, until_ms: int = 0, read_ms: int = 0) -> None:
         """It was read as it was when we looked."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import stat
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from clusterctl.communication.activity import Activity
 from clusterctl.communication.analyze import Options, analysis_of
-from clusterctl.communication.collected import Origin, Row, rows_of, rows_of_logs
+from clusterctl.communication.collected import NS_PER_MS, Origin, Row, rows_of, rows_of_logs
 from clusterctl.communication.damage import Damaged
 from clusterctl.communication.families import load
 from clusterctl.communication.finding import shown
@@ -17,12 +20,14 @@ from clusterctl.communication.model import LogRow
 from clusterctl.communication.opening import Form, form_of
 from clusterctl.communication.reading import Logs, read, read_log
 from clusterctl.communication.source import Source
-from clusterctl.communication.watch.errand import MAX_ROWS, Answer, Errand, Fate, Told, Wanted
+from clusterctl.communication.watch.errand import MAX_ROWS, MAX_ROWS_OF_FILE, Answer, Errand, Fate, Told, Wanted
 from clusterctl.communication.watch.pieces import LINES, Piece, end_of
 from clusterctl.communication.watch.summary import ENDING, job_told, rows_of_summary
 from clusterctl.errors import InputError
 
 MAX_JOB, MAX_LINE = 256, 1_000
+SPREAD_MS = 600_000
+"""Over so long before its end the beginning of a log lies, which no log tells."""
 Traces = list[tuple[int, list[Activity]]]
 """Files by their place in the errand, with the GPUs in each."""
 
@@ -42,13 +47,32 @@ class Reader:
         told = []
         for number, wanted in enumerate(self._errand.files):
             try:
-                told.append(self._file(number, wanted, Path(os.fsdecode(wanted.path))))
+                told.append(self._checked(number, wanted, Path(os.fsdecode(wanted.path))))
             except (InputError, OSError) as error:
                 told.append(_damaged(error))
         for job, traces in self._traces.items():
             for capture in self._captures(traces):
                 self._measure(job, capture, told)
-        return Answer(told, self._rows[:MAX_ROWS], max(0, len(self._rows) - MAX_ROWS))
+        kept = self._kept()
+        return Answer(told, kept, len(self._rows) - len(kept))
+
+    def _kept(self) -> list[tuple[int, Row]]:
+        of_file: Counter[int] = Counter()
+        kept = []
+        for number, row in self._rows:
+            of_file[number] += 1
+            if of_file[number] <= MAX_ROWS_OF_FILE:
+                kept.append((number, row))
+        return kept[:MAX_ROWS]
+
+    def _checked(self, number: int, wanted: Wanted, path: Path) -> Told:
+        """Nothing of a file that is not the one that was seen, such as a link in its place to what is another's."""
+        told = self._file(number, wanted, path) if _as_seen(path, wanted) else Told(Fate.GROWING)
+        if told.fate is Fate.GROWING or _as_seen(path, wanted):
+            return told
+        self._rows = [one for one in self._rows if one[0] != number]
+        self._traces = {job: [one for one in made if one[0] != number] for job, made in self._traces.items()}
+        return Told(Fate.GROWING)
 
     def _file(self, number: int, wanted: Wanted, path: Path) -> Told:
         if path.name.endswith(ENDING):
@@ -67,12 +91,13 @@ class Reader:
         job = (wanted.job or job_told(path))[:MAX_JOB]
         if not job:
             return Told(Fate.NO_JOB)
-        return self._piece(number, wanted, path, form, job) if in_pieces else self._whole(number, path, job)
+        return self._piece(number, wanted, path, form, job) if in_pieces else self._whole(number, wanted, path, job)
 
-    def _whole(self, number: int, path: Path, job: str) -> Told:
+    def _whole(self, number: int, wanted: Wanted, path: Path, job: str) -> Told:
         made = read(path, self._table, named=False)
         if isinstance(made, Logs):
-            self._rows += [(number, self._apart(row)) for row in rows_of_logs(made.rows, self._origin(job))]
+            for row in rows_of_logs(made.rows, self._origin(job)):
+                self._rows.append((number, self._apart(_spread(row, wanted, row["until"], 0))))
         elif made:
             self._traces.setdefault(job, []).append((number, made))
         return Told(Fate.SENT)
@@ -87,8 +112,7 @@ class Reader:
         rows = rows_of_logs(_logs(path, begin, end, form), self._origin(job))
         until_ms = wanted.until_ms
         for row in rows:
-            if begin:
-                row["ts"] = min(row["until"], wanted.until_ms + 1)
+            _spread(row, wanted, wanted.mtime_ns // NS_PER_MS, wanted.until_ms if begin else 0)
             until_ms = max(until_ms, self._apart(row)["until"])
         self._rows += [(number, row) for row in rows]
         return Told(Fate.LOG, offset=end, until_ms=until_ms)
@@ -130,6 +154,27 @@ class Reader:
         return Origin(job, self._errand.layout)
 
 
+def _as_seen(path: Path, wanted: Wanted) -> bool:
+    if not wanted.inode:
+        return True
+    try:
+        about = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(about.st_mode) and about.st_ino == wanted.inode
+
+
+def _spread(row: Row, wanted: Wanted, until_ms: int, before_ms: int) -> Row:
+    """Logs of one job, written at one moment, would have one key where they do not tell their rank, or all the same one:
+    each begins at a moment of its own, after what was read before, and at the same one if it is read again."""
+    first_ms = max(before_ms + 1, until_ms - SPREAD_MS)
+    file = str(wanted.inode).encode() if wanted.inode else wanted.path
+    place = int.from_bytes(hashlib.sha256(file).digest()[:8], "big")
+    row["until"] = max(until_ms, first_ms)
+    row["ts"] = first_ms + place % (row["until"] - first_ms + 1)
+    return row
+
+
 def _logs(path: Path, begin: int, end: int, form: Form) -> list[LogRow]:
     with Piece(path, begin, end) as piece:
         try:
@@ -141,4 +186,7 @@ def _logs(path: Path, begin: int, end: int, form: Form) -> list[LogRow]:
 
 
 def _damaged(error: Exception) -> Told:
+    closed = isinstance(error, PermissionError) or isinstance(error.__cause__, PermissionError)
+    if closed:
+        return Told(Fate.CLOSED, shown(str(error))[:MAX_LINE])
     return Told(Fate.DAMAGED, shown(str(error))[:MAX_LINE])

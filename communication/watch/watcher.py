@@ -26,6 +26,8 @@ APART_S = 60.0
 TOGETHER = 256
 """Files of one errand."""
 NS_PER_S = 1_000_000_000
+MAX_GIVEN = 100_000
+"""Beginnings of logs' rows that are known to be taken."""
 MAX_TOLD = 200
 """Lines of one look that are kept for its result; each is said when it happens."""
 
@@ -88,6 +90,7 @@ class Watcher:
         self._memory, self._clock = memory, clock
         self._say = say
         self._said: set[str] = set()
+        self._given: dict[tuple[Any, ...], tuple[int, int, int]] = {}
         self._present: list[File] = []
         self._rest = Rest(wishes.settled_s, clock)
 
@@ -144,6 +147,7 @@ class Watcher:
         """Have files read together; if that fails, each by itself, so that one does not cost the others."""
         if self.stop.is_set() or outcome.full:
             return
+        files = [self._memory.as_sent(one) for one in files]
         answer = ask(self._wanted(files, growing), self.stop)
         if isinstance(answer, Answer):
             self._take(files, answer, outcome)
@@ -167,7 +171,9 @@ class Watcher:
     def _of(self, one: File, growing: bool) -> Wanted:
         done = self._memory.of(one)
         offset, until_ms = (done.offset, done.until_ms) if done is not None and done.fate is Fate.LOG else (0, 0)
-        return Wanted(os.fsencode(one.path), one.size, one.mtime_ns, self._job(one), growing, offset, until_ms)
+        return Wanted(
+            os.fsencode(one.path), one.size, one.mtime_ns, self._job(one), growing, offset, until_ms, one.inode
+        )
 
     def _job(self, one: File) -> str:
         """What was asked for, else the first folder below the watched one; empty where there is none."""
@@ -175,12 +181,17 @@ class Watcher:
         return self._wishes.job or (shown(first) if slash else "")
 
     def _take(self, files: Sequence[File], answer: Answer, outcome: Outcome) -> None:
-        """Hand over, then remember."""
+        """Hand over, then remember. Of logs it is written down before what is on its way, since they grow meanwhile."""
+        ordered = sorted(files, key=lambda one: one.path)
+        for nth, (number, row) in enumerate(answer.rows):
+            if answer.files[number].fate is Fate.LOG:
+                self._memory.sending(ordered[number])
+                self._apart(row, (ordered[number].inode, ordered[number].size, nth))
+        self._memory.keep(self._present)
         sent = self._sent([row for _, row in answer.rows])
         if sent is None:
             outcome.full = True
             return
-        ordered = sorted(files, key=lambda one: one.path)
         wrong = {answer.rows[place][0]: reason for place, reason in sent.wrong}
         for number, (one, told) in enumerate(zip(ordered, answer.files, strict=True)):
             if number in wrong and told.fate is not Fate.DAMAGED:
@@ -197,6 +208,14 @@ class Watcher:
         if answer.left_out:
             self._say(f"{shown(ordered[0].path)}: {answer.left_out:,} more rows are left out")
 
+    def _apart(self, row: dict[str, Any], of: tuple[int, int, int]) -> None:
+        """Rows of two logs that begin at one moment by chance stay two."""
+        if len(self._given) >= MAX_GIVEN:
+            self._given.clear()
+        while self._given.setdefault(_key(row), of) != of:
+            row["ts"] += 1
+        row["until"] = max(row["until"], row["ts"])
+
     def _sent(self, rows: Sequence[Mapping[str, Any]]) -> Sent | None:
         """Waits for room, except of a single look."""
         while (sent := self._send(rows)) is None:
@@ -206,7 +225,7 @@ class Watcher:
         return sent
 
     def _remember(self, one: File, told: Told, outcome: Outcome) -> None:
-        if told.fate is Fate.DAMAGED:
+        if told.fate in (Fate.DAMAGED, Fate.CLOSED):
             self._bad(one, told.fate, told.line, outcome)
         elif told.fate is Fate.NO_JOB:
             line = f"{shown(one.path)}: of which job? give --job, or put it into a folder named after the job"
@@ -239,3 +258,7 @@ class Watcher:
         if line not in self._said and len(self._said) < MAX_TOLD:
             self._said.add(line)
             self._say(line)
+
+
+def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row["job_id"], row["source"], row["rank"], row["ts"]

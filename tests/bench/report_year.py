@@ -12,11 +12,13 @@ from clusterctl.analytics.migrate import migrate
 from clusterctl.analytics.reports.build import Asked, build
 from clusterctl.analytics.write import insert_rows
 from clusterctl.clock import MS_PER_DAY
-from clusterctl.config import AnalyticsConfig, load
+from clusterctl.config import AnalyticsConfig, StoreConfig, load
 from clusterctl.schema import CLUSTER_DAY, INCIDENT, ROLLUP_RUN
 from clusterctl.store import Store, open_store
+from clusterctl.store.bounded import BoundedReader, report_bounds
 from clusterctl.store.driver import create_database
 from clusterctl.store.embedded import EmbeddedStore
+from clusterctl.store.sessions import READERS
 from tests.bench.servers import server_alone
 
 NODES, DAYS, FAULTS = 12_500, 365, 5_800
@@ -74,7 +76,9 @@ def _timed(name: str, store: Store) -> None:
     times = []
     for _ in range(3):
         began = time.perf_counter()
-        made = build(store, AnalyticsConfig(), Asked(START_MS, END_MS, cluster="big"), END_MS + MS_PER_DAY)
+        with BoundedReader(store, report_bounds(StoreConfig())) as bounded:
+            asked = Asked(START_MS, END_MS, cluster="big")
+            made = build(bounded, AnalyticsConfig(), asked, END_MS + MS_PER_DAY, at_once=READERS)
         times.append(time.perf_counter() - began)
     faults = made.clusters[0].faults
     days = faults.gpu_days.in_service or 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from clusterctl.store import Store
 from clusterctl.store.embedded import EmbeddedStore
 from clusterctl.store.remote import connect
 from clusterctl.store.serve import StoreServer
+from tests.support.cli import unique_name
 
 
 @pytest.fixture(params=["embedded", "remote", pytest.param("server", marks=pytest.mark.clickhouse)])
@@ -52,7 +52,7 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         from clusterctl.store.driver import DriverStore, create_database
 
         host, port = request.getfixturevalue("clickhouse_address")
-        config = StoreConfig(kind="clickhouse", host=host, port=port, database=f"t{uuid.uuid4().hex[:12]}")
+        config = StoreConfig(kind="clickhouse", host=host, port=port, database=unique_name())
         create_database(config)
         made = DriverStore(config)
     migrate(made)

@@ -10,6 +10,9 @@ import pytest
 from clusterctl.analytics.communication.refresh import look, refresh
 from clusterctl.analytics.imports.traces import import_traces
 from clusterctl.analytics.migrate import migrate
+from clusterctl.analytics.reports.communication import communication_of
+from clusterctl.analytics.reports.times import Told
+from clusterctl.clock import utc
 from clusterctl.communication.analyze import Options, analyze
 from clusterctl.communication.collected import Origin, rows_of
 from clusterctl.config import AnalyticsConfig
@@ -17,7 +20,7 @@ from clusterctl.simulate.training.plan import JobPlan, Layout
 from clusterctl.simulate.training.rows import MODEL, Job
 from clusterctl.simulate.training.stored import blocks_of
 from clusterctl.simulate.training.trace import write_trace
-from clusterctl.store import Store
+from clusterctl.store import Param, Store
 from tests.support.wirehelp import now_ms
 
 HOUR_MS = 3_600_000
@@ -79,6 +82,12 @@ def test_a_burst_has_a_value_and_slices_have_bounds(looked: Store) -> None:
     assert look(looked, "c", AnalyticsConfig(), START_MS, until_ms).estimated == 0, "each window once"
 
 
+def age_s(store: Store) -> float | None:
+    """Of the job's calibration, as a report tells it."""
+    window: dict[str, Param] = {"cluster": "c", "since": utc(START_MS), "until": utc(START_MS + 30 * 60_000)}
+    return communication_of(store, window, [], Told(window, [], [], []))[0].jobs[0].calibration_age_s
+
+
 def test_a_short_profile_of_all_ranks_makes_grade_a_of_slices(looked: Store, tmp_path: Path) -> None:
     fine = job("fine", Layout.FINE)
     insert(looked, fine, "c")
@@ -96,6 +105,7 @@ def test_a_short_profile_of_all_ranks_makes_grade_a_of_slices(looked: Store, tmp
     [row] = telemetry(looked)
     true = truth(fine, START_MS + 10 * 60_000, START_MS + 20 * 60_000)
     assert (row["grade"], row["layout"]) == ("A", "tp4")
+    assert age_s(looked) == pytest.approx(600, abs=15), "profiled ten minutes before the window ended"
     assert row["exposed_ratio"] == pytest.approx(true, abs=0.02)
     assert row["exposed_low_ratio"] <= true <= row["exposed_high_ratio"]  # type: ignore[operator]
     exact = looked.query(

@@ -16,7 +16,7 @@ from clusterctl.analytics.migrate import migrate
 from clusterctl.analytics.reports import model
 from clusterctl.analytics.reports.build import Asked, build
 from clusterctl.analytics.reports.communication import NOT_MEASURED, communication_of
-from clusterctl.analytics.reports.model_comm import CommJob, Communication
+from clusterctl.analytics.reports.model_comm import CommJob, Communication, Traced
 from clusterctl.analytics.reports.render import FORMATS, text_of
 from clusterctl.analytics.reports.sheet import show
 from clusterctl.analytics.reports.times import Told
@@ -26,7 +26,7 @@ from clusterctl.analytics.times.job import Job, Run
 from clusterctl.analytics.times.observed import HOUR_MS
 from clusterctl.analytics.times.steps import Piece, Stretch
 from clusterctl.analytics.write import insert_rows
-from clusterctl.clock import to_ms, utc
+from clusterctl.clock import iso_text, to_ms, utc
 from clusterctl.config import AnalyticsConfig
 from clusterctl.schema import COLLECTIVE, COMM_CALIBRATION, JOB, NIC_HOUR
 from clusterctl.store import Param, Store
@@ -61,6 +61,7 @@ def test_worked_examples(store: Store) -> None:
         whole_report,
         communication_takes_from_goodput,
         nodes_of_one_capture,
+        what_a_trace_names,
         grades_before_parts,
         ports_that_erred,
         bounded_and_broken,
@@ -219,6 +220,35 @@ def nodes_of_one_capture(store: Store) -> None:
     assert jobs["c"].spread is None, "the middles of bounds are values that nobody has"
 
 
+def named(families: Mapping[str, int], unplaced: list[str], rank: int | None, share: float | None, table: str) -> str:
+    told = {"families": families, "unplaced": unplaced, "waited_for": rank, "waited_for_share": share}
+    return json.dumps({**told, "kernel_table": table})
+
+
+def what_a_trace_names(store: Store) -> None:
+    """Of two captures only the newer counts, over both its nodes: NCCL 5 + 4, DeepEP 7; the second waited longer."""
+    newer, ranks = BEGIN + HOUR, {"ranks": 8, "world_size": 16}
+    old = {"host": "n1", "wait_ns": 999, "fields": named({"RCCL": 99}, ["old"], 7, 1.0, "t1")}
+    here = {"host": "n1", "wait_ns": 10, "fields": named({"NCCL": 5}, ["b", "a"], 1, 0.9, "t2")}
+    there = {"host": "n2", "wait_ns": 100, "fields": named({"NCCL": 4, "DeepEP and kin": 7}, ["b"], 9, 0.6, "t2")}
+    rows = [
+        row("t", "j", at, 1, "kineto", "exact", exposed_ratio=0.1, **ranks, **told)
+        for at, told in ((BEGIN, old), (newer, here), (newer, there))
+    ]
+    for job, fields in (("silent", "{"), ("clean", named({}, [], None, None, ""))):
+        rows.append(row("t", job, newer, 1, "kineto", "exact", exposed_ratio=0.0, ranks=1, world_size=1, fields=fields))
+    rows.append(row("t", "watched", newer, 1, "telemetry", "B", **ranks, exposed_low_ratio=0.1, exposed_high_ratio=0.2))
+    insert_rows(store, COLLECTIVE, rows)
+    found = {name: job.traced for name, job in jobs_of(asked(store, "t")).items()}
+    at = iso_text(newer + timedelta(minutes=1))
+    assert found == {
+        "j": Traced("kineto", at, ["NCCL", "DeepEP and kin"], ["b", "a"], 9, 0.6, ["t2"]),
+        "silent": Traced("kineto", at, None, None, None, None, []),
+        "clean": Traced("kineto", at, [], [], None, None, []),
+        "watched": None,
+    }, "unknown is not none"
+
+
 def grades_before_parts(store: Store) -> None:
     shares = {"exposed_ratio": 0.05, "exposed_low_ratio": 0.04, "exposed_high_ratio": 0.055}
     insert_rows(
@@ -360,7 +390,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, model.Report]
     evil = {name: EVIL for name in ("reason", "layout", "gpu_model", "total_mark", "late")}
     shares = {"exposed_ratio": 0.1, "exposed_low_ratio": 0.08, "exposed_high_ratio": 0.12, "ranks": 8, "world_size": 8}
     rows = [row("evil", EVIL, BEGIN + n * HOUR, 10, "telemetry", "B", **evil, **shares) for n in range(4)]
-    rows.append(row("evil", EVIL, BEGIN, 1, EVIL, "exact", **evil, **shares))
+    fields = named({EVIL: 1}, [EVIL], 0, 1.0, EVIL)
+    rows.append(row("evil", EVIL, BEGIN, 1, EVIL, "exact", **evil, **shares, fields=fields))
     insert_rows(store, COLLECTIVE, rows)
     nothing = model.GpuDays(None, None, None)
     clusters = {name: replace(bare(name, nothing), communication=asked(store, name)) for name in ("bounds", "evil")}

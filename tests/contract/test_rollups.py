@@ -132,8 +132,8 @@ def minutes(chance: random.Random, count: int) -> list[dict[str, Any]]:
                 "gpus_expected": gpus,
                 "ticks_expected": 60,
                 "ticks_done": chance.randrange(61),
-                "log_records_lost": chance.randrange(3),
-                "blind": chance.choice(["", "gpu:none", "nic:x,y:z"]),
+                "log_records_lost": chance.choice([0] * 30 + [1, 2]),
+                "blind": chance.choice(["", "gpu:none", "nic:x,kmsg:z"]),
                 "gpus_seen": chance.choice([None, gpus]),
                 "gpus_in_service": chance.choice([None, gpus, gpus]),
                 "gpus_allocated": chance.choice([None, 2]),
@@ -175,7 +175,7 @@ def test_a_report_is_the_same_with_rollups_and_without(store: Store) -> None:
     chance = random.Random(17)
     insert(store, PRESENCE, minutes(chance, 1_500), stored_ms=T0)
     insert(store, GPU_SAMPLE, batches(chance, 100), stored_ms=T0)
-    for half_days in (1, 5, 13):
+    for half_days in (1, 13):
         now_ms = T0 + half_days * DAY_MS // 2 + 20 * MINUTE_MS
         rollup.refresh(store, CONFIG, now_ms=now_ms)
         insert(store, PRESENCE, minutes(chance, 40), stored_ms=now_ms + 5_000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import Any
 
@@ -176,6 +178,24 @@ def test_a_query_that_costs_too_much_ends_with_a_hint(store: Store, sql: str, sa
     assert said in reached.value.hint
     assert reader.query("SELECT {x:String} AS x", {"x": "it's"}).rows == [("it's",)], "and the store goes on"
     assert len(store.query("SELECT number FROM numbers(2000)").rows) == 2_000, "without bounds it is as before"
+
+
+def test_threads_ask_a_bounded_store_at_once_and_each_gets_its_own_answer(store: Store) -> None:
+    def asked(text: str) -> Result:
+        return reader.query("SELECT {x:String} AS x, throwIf({x:String} = '13') AS t", {"x": text})
+
+    with BoundedReader(store, BOUNDS) as reader, ThreadPoolExecutor(4) as pool:
+        answers = {text: pool.submit(asked, text) for text in map(str, range(40))}
+        for text, answer in answers.items():
+            if text == "13":
+                with pytest.raises(ServerError):
+                    answer.result()
+            else:
+                assert answer.result().rows == [(text, 0)]
+        began = time.monotonic()
+        assert list(pool.map(lambda _: reader.query("SELECT sleep(0.7) AS s").rows, range(2))) == [[(0,)], [(0,)]]
+        assert time.monotonic() - began < 1.35, "one waited for the other"
+    assert store.query("SELECT 1 AS one").rows == [(1,)], "the store itself stays open"
 
 
 def test_a_query_that_fails_midway_leaves_nothing_behind(store: Store) -> None:

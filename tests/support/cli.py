@@ -9,11 +9,37 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 TIMEOUT_S = 120.0
+
+
+def unique_name() -> str:
+    """A name that no other test uses."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+def embedded_env(folder: Path) -> dict[str, str]:
+    """Environment of a clusterctl on the embedded defaults, with its data in `folder`."""
+    return {
+        "CLUSTERCTL_SITE_DATA_DIR": str(folder / "data"),
+        "CLUSTERCTL_SITE_HOST": "node1",
+        "CLUSTERCTL_AGENT_METRICS_LISTEN": "",
+        "CLUSTERCTL_COLLECTOR_METRICS_LISTEN": "",
+    }
+
+
+def server_env(address: tuple[str, int], database: str) -> dict[str, str]:
+    """A database of a ClickHouse server."""
+    return {
+        "CLUSTERCTL_STORE_KIND": "clickhouse",
+        "CLUSTERCTL_STORE_HOST": address[0],
+        "CLUSTERCTL_STORE_PORT": str(address[1]),
+        "CLUSTERCTL_STORE_DATABASE": database,
+    }
 
 
 def _env(env: Mapping[str, str]) -> dict[str, str]:

@@ -120,22 +120,25 @@ def communication() -> model_comm.Communication:
     capture = [model_comm.CommPoint(iso_text(BEGIN + 5 * HOUR), 1, 0.1101, 0.1101, 0.1101, 0.037, 0.073)]
     jobs = [
         model_comm.CommJob(
-            "llm-70b-pretrain", 512, 6144.0, "scheduler", MODEL, "tp8.pp4.dp16", 2, iso_text(BEGIN), exact,
+            "llm-70b-pretrain", 512, 6144.0, "scheduler", MODEL, "tp8.pp4.dp16", 2, iso_text(BEGIN), None, exact,
             [exposed("telemetry", "B", 0.102, 0.081, 0.125)], model_comm.RankSpread(0.121, 0.05, 0.14, 512, iso_text(BEGIN)),
             decided, model_comm.Halving(0.058, 0.058, 0.062, 0.062, 357.9, 357.9),
             [model_comm.SlowRank("17", "gpu-00017", 9, 12)], [model_comm.SlowLink("gpu-00302", "mlx5_4", 0.38, iso_text(BEGIN))],
             model_comm.Hint("network", "B", "transfer grew from 8.0 % to 12.0 % of the step; more errors on ports of its nodes", []),
             [telemetry, model_comm.CommSegment("kineto", "exact", "tp8.pp4.dp16", 512, None, "start", capture)],
+            model_comm.Traced("kineto", iso_text(BEGIN + timedelta(seconds=6)), ["NCCL", "DeepEP and kin"],
+                              [f"void site::fused_thing_{n}<float, {n}>(float*, int)" for n in range(5)], 17, 0.62, ["31fb33eb6c"]),
         ),
         model_comm.CommJob(
-            "moe-8x22b", 64, 768.0, "scheduler", MODEL, "", 1, None, bounds, [], None, undecided,
+            "moe-8x22b", 64, 768.0, "scheduler", MODEL, "", 1, None, None, bounds, [], None, undecided,
             model_comm.Halving(0.015, 0.081, 0.0155, 0.088, 11.8, 62.4), [], [],
             model_comm.Hint("unknown", "C", "", ["a trace: the grade has bounds only"]),
             [model_comm.CommSegment("telemetry", "C", "", 64, None, "start", points(0.09, 6, pointed=False)),
              model_comm.CommSegment("telemetry", "D", "", 64, None, "grade", points(0.07, 6, pointed=False, first=6))],
+            None,
         ),
-        model_comm.CommJob("short", 16, 2.7, "windows", "", "", 1, None, refused, [], None, none, None, [], [],
-                           model_comm.Hint("unknown", "", "", ["a trend of at least 4 points of one grade and configuration"]), []),
+        model_comm.CommJob("short", 16, 2.7, "windows", "", "", 1, None, None, refused, [], None, none, None, [], [],
+                           model_comm.Hint("unknown", "", "", ["a trend of at least 4 points of one grade and configuration"]), [], None),
     ]  # fmt: skip
     groups = [
         model_comm.CommGroup("all", "all jobs", 3, 6914.7, None, 0.1012, 0.1145, 0.0, 0.888, 0.0, 0.111, 0.0004),

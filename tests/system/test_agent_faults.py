@@ -30,7 +30,7 @@ from tests.support.servers import KafkaServer
 from tests.support.wirehelp import rows_of
 
 PERIOD_S = 0.2
-OUTAGE_S = float(os.environ.get("CLUSTERCTL_OUTAGE_S", "40"))
+OUTAGE_S = float(os.environ.get("CLUSTERCTL_OUTAGE_S", "20"))
 """Two minutes were run by hand (docs/benchmarks.md)."""
 SEEDS = int(os.environ.get("CLUSTERCTL_CRASH_SEEDS", "2"))
 """More of them take half a minute each."""
@@ -245,20 +245,20 @@ def test_a_while_without_a_real_broker_loses_nothing(
         assert wait_for(lambda: counters(node)["published"] >= due, 120)
         assert counters(node)["spool_lost_batches"] == 0
         agent.stop(60.0)
-    arrived = published(env)
+    arrived = published(env, due)
     assert len(arrived) >= OUTAGE_S / PERIOD_S * 3
     assert sorted(set(arrived)) == list(range(max(arrived) + 1)), "no number is missing"
 
 
-def published(env: Mapping[str, str]) -> list[int]:
-    """Numbers of the batches on the samples topic."""
+def published(env: Mapping[str, str], least: int) -> list[int]:
+    """Numbers of the batches on the samples topic: at least so many, as far as they come."""
     from clusterctl.bus import open_bus
 
     config = load(None, env)
     consumer = open_bus(config).consumer([topic_of(Lane.SAMPLES, config)], "another", _Nobody())
     found: list[int] = []
     quiet = 0
-    while quiet < 15:
+    while quiet < (3 if len(found) >= least else 15):
         records = consumer.poll(1.0)
         quiet = 0 if records else quiet + 1
         found += [seq for record in records for seq in set(rows_of(record.value)[0])]

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from clusterctl.cli import app
 from clusterctl.errors import InputError
 from tests.support.cli import clusterctl
+from tests.support.imports import near
 
 CLEAN, FINDINGS, UNKNOWN = 0, 1, 2
 
@@ -30,11 +31,6 @@ def inside(*arguments: str, exit_code: int = CLEAN) -> str:
         raise done.exception
     assert done.exit_code == exit_code, done.output
     return done.output
-
-
-def near(value: float, printed: str) -> bool:
-    """Equal within 1 in the last printed digit."""
-    return abs(value - float(printed)) <= 10 ** -len(printed.partition(".")[2])
 
 
 def assert_limits(found: Mapping[str, Any], low: str, high: str) -> None:

@@ -306,7 +306,7 @@ def test_every_report_gives_the_same_answer_as_a_single_server(
         assert have.names == want.names
         assert sorted(map(repr, have.rows)) == sorted(map(repr, want.rows)), query.path
         answered += bool(want.rows)
-    assert answered > len(asked) // 2, "most questions had something to answer"
+    assert answered >= 20, "about half of the questions have something to answer in made-up rows"
     single.execute(f"DROP DATABASE {unique}")
     for opened in (single, *shards):
         opened.close()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import ok, report
+from tests.support.imports import near
 
 Env = Mapping[str, str]
 NODES = [f"n{number:02}" for number in range(16)]
@@ -48,10 +49,6 @@ def jobs(path: Path) -> str:
     lines.append("9|bob|PENDING|0:0|2026-03-10T00:00:00|Unknown|Unknown|Unknown|None assigned|")
     path.write_text("\n".join(lines) + "\n")
     return str(path)
-
-
-def near(value: float, printed: str) -> bool:
-    return abs(value - float(printed)) <= 10 ** -len(printed.partition(".")[2])
 
 
 def test_x02_three_bases(env: Env, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from clusterctl.clock import utc
 from clusterctl.config import load
 from clusterctl.store import open_store
 from clusterctl.store.driver import create_database
-from tests.support.cli import clusterctl, report
+from tests.support.cli import clusterctl, report, server_env, unique_name
 from tests.support.marked import MarkedJob, store_jobs
 from tests.support.rolled import T0
 
@@ -26,9 +25,7 @@ MIDNIGHT = T0 + 24 * HOUR
 def env(request: pytest.FixtureRequest, local_env: dict[str, str]) -> Mapping[str, str]:
     if request.param == "embedded":
         return local_env
-    host, port = request.getfixturevalue("clickhouse_address")
-    both = {**local_env, "CLUSTERCTL_STORE_KIND": "clickhouse", "CLUSTERCTL_STORE_HOST": host,
-            "CLUSTERCTL_STORE_PORT": str(port), "CLUSTERCTL_STORE_DATABASE": f"t{uuid.uuid4().hex[:12]}"}  # fmt: skip
+    both = {**local_env, **server_env(request.getfixturevalue("clickhouse_address"), unique_name())}
     create_database(load(None, both).store)
     return both
 

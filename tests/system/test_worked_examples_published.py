@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import uuid
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -11,14 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.cli import ok, report
+from tests.support.cli import embedded_env, ok, report, server_env, unique_name
+from tests.support.imports import near
 
 DATA = resources.files("clusterctl.analytics") / "data"
-
-
-def near(value: float, printed: str) -> bool:
-    """Equal within 1 in the last printed digit."""
-    return abs(value - float(printed)) <= 10 ** -len(printed.partition(".")[2])
 
 
 def assert_rate(rate: Mapping[str, Any], value: str, low: str, high: str) -> None:
@@ -43,11 +38,9 @@ def delta_memory_errors(path: Path) -> str:
 def clusters(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """All tables imported, each as a cluster of its own, and one report of them."""
     folder = tmp_path_factory.mktemp("published")
-    env = {"CLUSTERCTL_SITE_DATA_DIR": str(folder / "data"), "CLUSTERCTL_SITE_HOST": "node1"}
+    env = embedded_env(folder)
     if request.param == "server":
-        host, port = request.getfixturevalue("clickhouse_address")
-        env |= {"CLUSTERCTL_STORE_KIND": "clickhouse", "CLUSTERCTL_STORE_HOST": host, "CLUSTERCTL_STORE_PORT": str(port),
-                "CLUSTERCTL_STORE_DATABASE": f"t{uuid.uuid4().hex[:12]}"}  # fmt: skip
+        env |= server_env(request.getfixturevalue("clickhouse_address"), unique_name())
         ok(env, "migrate")
     written = folder / "byterobust_dense.csv"
     written.write_text("cause,class,count\nexplicit evict-and-restart,hardware,128\nhang eviction,hardware,15\n")

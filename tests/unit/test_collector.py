@@ -157,7 +157,7 @@ class CrashingBus(MemoryBus):
         return inner
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_death_at_any_point_loses_nothing_and_stores_nothing_twice(seed: int) -> None:
     """Before and after each promise, each insert and each settling, with other block sizes after each death."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -46,7 +47,7 @@ WRONG = {
     "a number beyond 127 years": (trace(EVENT, changed(ts="9000000000000000.000")), "is no time in microseconds"),
     "an endless exponent": (trace(EVENT, changed(ts="1e999999999")), "is no time in microseconds"),
     "text for a number": (trace(EVENT, changed(ts='"soon"')), "is no time in microseconds"),
-    "a negative duration": (trace(EVENT, changed(dur="-5.000")), "a duration below zero"),
+    "a negative duration": (trace(EVENT, changed(dur="-5.000")), "a duration below zero: -5.000"),
     "deep nesting": (trace(EVENT, changed(args="[" * 5_000 + "]" * 5_000)), "nested more than 100 deep"),
     "deep nesting that does not end": (trace(EVENT)[:-2] + ', {"args":' + "[" * 200_000, "nested more than 100 deep"),
     "a trailing comma": (trace(EVENT)[:-2] + ", ]}", "comma"),
@@ -203,6 +204,14 @@ def test_memory_follows_the_gpu_events_and_not_the_length(tmp_path: Path) -> Non
     events, peak_mib = map(int, done.stdout.split())
     assert events == 10
     assert peak_mib < 120, "less than the file; most of it is NumPy"
+
+
+def test_a_single_file_of_which_nothing_can_be_salvaged_is_named_once(tmp_path: Path) -> None:
+    path = tmp_path / "dump.pkl"
+    path.write_bytes(pickle.dumps({"entries": [], "version": "2.10"}, protocol=4)[:30])
+    with pytest.raises(InputError, match="a broken pickle") as refused:
+        measured(path, salvage=True)
+    assert str(refused.value).count(str(path)) == 1
 
 
 def test_the_command_ends_with_2_and_one_line_and_a_hint(tmp_path: Path) -> None:

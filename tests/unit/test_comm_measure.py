@@ -131,9 +131,8 @@ def test_a_thousand_random_traces_agree_with_counting_nanoseconds(seed: int, tmp
         assert [row.step for row in found.steps] == [number for number, _, _ in steps]
         for row, window in zip(found.steps, windows, strict=True):
             want = expected(events, window)
-            assert (row.comm_ns, row.exposed_ns, row.compute_ns, row.idle_ns, row.memory_ns) == tuple(
-                want[name] for name in ("comm_ns", "exposed_ns", "compute_ns", "idle_ns", "memory_ns")
-            )
+            for name in ("comm_ns", "exposed_ns", "overlap_ns", "overlap_ratio", "compute_ns", "idle_ns", "memory_ns"):
+                assert getattr(row, name) == want[name], f"seed {seed}, trace {number}, step {row.step}: {name}"
 
 
 @pytest.mark.parametrize("seed", range(4))

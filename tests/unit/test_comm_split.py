@@ -9,7 +9,7 @@ import pytest
 from clusterctl.communication.collectives import element_bytes, shape_of, size_class
 from clusterctl.communication.damage import Damaged
 from clusterctl.communication.model import Analysis
-from tests.support.traces import COPY, GEMM, NCCL, PEER, Work, collective, kineto, us, work, write
+from tests.support.traces import COPY, FUSED, GEMM, NCCL, PEER, Work, collective, kineto, us, work, write
 from tests.unit.test_comm_measure import measured
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -231,6 +231,28 @@ def test_steps_are_spread_over_ranks(tmp_path: Path) -> None:
         2,
     )
     assert (second.exposed_ratio.max, second.idle_ratio.min, second.window_ns.mean) == (0, 0.6, 100)
+
+
+def test_a_step_has_every_part_over_its_ranks(tmp_path: Path) -> None:
+    """A collective of 60 on rank 0 and of 20 on rank 1, ten of it under compute on rank 0; a fused kernel and a copy each."""
+    more = [work(FUSED, 70, 75), work(COPY, 80, 90)]
+    ranks = [[collective(0, 60, sequence=1), work(GEMM, 50, 70), *more], [collective(40, 60, sequence=1), *more]]
+    found = measured(*write(tmp_path, ranks, steps=[(1, 0, 100)]))
+    first, second = found.steps
+    assert (first.wait_ns, first.transfer_ns, first.exposed_wait_ns, first.fused_ns) == (40, 20, 40, 5)
+    assert (first.overlap_ratio, second.overlap_ratio, second.wait_ns, second.transfer_ns) == (10 / 60, 0, 0, 20)
+    assert (first.exposed_memory_ns, first.memory_ns) == (10, 10)
+    (step,) = found.over_steps
+    parts = (step.wait_ratio, step.transfer_ratio, step.overlap_ratio, step.fused_ratio, step.memory_ratio)
+    means = [part.mean for part in parts if part is not None]
+    assert means == pytest.approx([0.2, 0.2, 1 / 12, 0.05, 0.1])
+    assert step.wait_ratio == found.over_ranks["wait_ratio"]
+    assert (found.over_ranks["memory_ratio"].max, found.over_ranks["compute_ratio"].max) == (0.1, 0.25)
+
+
+def test_a_step_of_ranks_that_nobody_waits_for_knows_no_waiting(tmp_path: Path) -> None:
+    (step,) = measured(*write(tmp_path, [[work(NCCL, 0, 10)]], steps=[(1, 0, 100)])).over_steps
+    assert (step.wait_ratio, step.transfer_ratio, step.exposed_wait_ratio) == (None, None, None)
 
 
 def test_ranks_are_spread_and_the_slowest_named(tmp_path: Path) -> None:

@@ -143,10 +143,15 @@ def test_the_child_answers_and_its_bounds_hold(tmp_path: Path, monkeypatch: pyte
     assert not poor.dear
     pipe = tmp_path / "pipe.json"
     os.mkfifo(pipe)
-    hung = children.ask(errand(pipe, time_s=1), stop)
+    swapped = children.ask(errand(pipe), stop)
+    assert isinstance(swapped, Answer)
+    assert swapped.files[0].line == f"{pipe}: not a regular file", "which nobody waits for"
+    dear = tmp_path / "dear.json"
+    dear.write_text('{"schemaVersion": 1, "traceEvents": [' + "1," * 6_000_000, encoding="utf-8")
+    hung = children.ask(errand(dear, time_s=1), stop)
     assert hung == children.Failed("took longer than 1 s to read", dear=True)
     stop.set()
-    assert children.ask(errand(pipe), stop) is None
+    assert children.ask(errand(dear), stop) is None
 
 
 def test_one_that_kills_its_reader_does_not_cost_the_others(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,20 +122,19 @@ def test_a_store_that_is_away_is_said_and_the_gap_is_not_forgotten(bus: MemoryBu
 def test_reports_show_the_loss_once_at_its_largest_and_no_incident_comes_of_it(
     bus: MemoryBus, store: EmbeddedStore
 ) -> None:
-    from clusterctl.analytics.reports.coverage import coverage_of
+    from clusterctl.analytics.reports.coverage import coverage_of, watched_in
     from clusterctl.clock import utc
 
     now_ms = bus.clock.now_ms()
     for end in (7, 12):
         record([Gap(P0, "memory", 3, end, now_ms)], store, CONFIG, bus.clock)
     record([Gap(Partition(EVENTS, 1), "memory", 0, 5, now_ms)], store, CONFIG, bus.clock)
-    window = {"cluster": "of-an-agent", "since": utc(now_ms - 1_000)}
-    coverage = coverage_of(store, window, until_ms=now_ms + 1_000, observed=True, imported=False)
+    window = {"cluster": "of-an-agent", "since": utc(now_ms - 1_000), "until": utc(now_ms + 1_000)}
+    coverage = coverage_of(watched_in(store, window), observed=True, imported=False)
     assert (coverage.messages_lost, coverage.bus_gaps) == (14, 2)
     assert "14 messages deleted by the bus before they were read, in 2 gaps" in coverage.summary
-    before = coverage_of(
-        store, {**window, "since": utc(now_ms - 9_000)}, until_ms=now_ms, observed=True, imported=False
-    )
+    earlier = {**window, "since": utc(now_ms - 9_000), "until": utc(now_ms)}
+    before = coverage_of(watched_in(store, earlier), observed=True, imported=False)
     assert (before.messages_lost, "deleted" in before.summary) == (0, False)
     assert len(rows(store)) == 3
     refresh(store, CONFIG.site.cluster, CONFIG.analytics, now_ms + 1_000)

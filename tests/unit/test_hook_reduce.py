@@ -211,3 +211,32 @@ def test_a_second_command_says_that_there_is_one(jobs: Path, tmp_path: Path) -> 
     with (jobs / "lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert not drain(str(jobs), str(tmp_path), pack)
+
+
+@pytest.mark.parametrize("words", [{"first_step": float("inf")}, {"rank": "none"}, {"local_ranks": float("inf")}])
+@pytest.mark.parametrize("claimed", [False, True])
+def test_numbers_that_are_none_do_not_stop_what_comes_after_them(
+    words: dict[str, Any], claimed: bool, jobs: Path, tmp_path: Path
+) -> None:
+    leave(jobs, 0, None)
+    path = jobs / "j.rank0.step65.meta.json"
+    path.write_text(json.dumps({**read(path), **words}), encoding="utf-8")
+    if claimed:
+        path.rename(f"{path}.claimed")
+    leave(jobs, 1, local_ranks=1)
+    taken: list[int] = []
+    assert drain(str(jobs), str(tmp_path), lambda into, group: taken.append(group[0].about["rank"]), wait_s=0)
+    assert (taken, names(jobs)) == ([1], ["lock"])
+
+
+@pytest.mark.parametrize("trace", [None, '{"traceEvents": []}'])
+def test_a_link_in_the_place_of_a_result_is_not_written_through(trace: str | None, jobs: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("mine", encoding="utf-8")
+    into = tmp_path / "into"
+    into.mkdir()
+    name = "j.n1.rank0.step65.comm.json" if trace is None else "j.rank0.step65.pt.trace.json.gz"
+    (into / f"{name}.tmp").symlink_to(mine)
+    leave(jobs, 0, trace, local_ranks=1)
+    assert drain(str(jobs), str(into), pack)
+    assert (mine.read_text(encoding="utf-8"), names(into)) == ("mine", [name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -12,12 +13,16 @@ from hypothesis import strategies as st
 from clusterctl.analytics.reports.communication import hint
 from clusterctl.analytics.reports.communication.fleet import distribution_of, groups_of
 from clusterctl.analytics.reports.communication.hint import Ports, hint_of
-from clusterctl.analytics.reports.communication.queries import JobsRow, TrendRow
+from clusterctl.analytics.reports.communication.jobs import exposed_of
+from clusterctl.analytics.reports.communication.queries import JobsRow, SourceRow, TrendRow
 from clusterctl.analytics.reports.communication.trend import segments, stretches
 from clusterctl.analytics.reports.communication.verdicts import against, halving
+from clusterctl.analytics.reports.model import GpuDays
 from clusterctl.analytics.reports.page import CommTrendPlot
+from clusterctl.analytics.reports.sheet import show
 from clusterctl.analytics.reports.sparks import band_lines
-from tests.support.comm_fixture import exposed
+from tests.support.comm_fixture import communication, exposed
+from tests.support.report_fixture import bare, report
 
 BEGIN = datetime(2026, 10, 1, tzinfo=timezone.utc)
 QUIET = Ports(3, 3, 1000, 1500)
@@ -193,3 +198,47 @@ def one(low: float, high: float, hours: float, grade: str) -> JobsRow:
 
 def in_group(row: JobsRow, dimension: str, name: str) -> bool:
     return dimension != "grade" or row.held_grade == name
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_a_narrow_page_has_what_halving_wins_who_is_late_and_which_names_are_strange(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    show(report(replace(bare("c", GpuDays(None, None, None)), communication=communication())), "en")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    text = " ".join(" ".join(lines).split())
+    assert "llm-70b-pretrain 5.8 % 6.2 % 358" in text
+    assert "1.5 % to 8.1 % 1.6 % to 8.8 % 11.8 to 62.4" in text, "of bounds both ends"
+    for said in ("17 (gpu-00017)", "mlx5_4 (gpu-00302)", "fused_thing_0", "rank 17, 62.0 %"):
+        assert said in text, said
+
+
+def test_how_old_a_calibration_is_stands_beside_its_date(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    told = communication()
+    jobs = [replace(told.jobs[0], calibration_age_s=43_200.0), *told.jobs[1:]]
+    show(report(replace(bare("c", GpuDays(None, None, None)), communication=replace(told, jobs=jobs))), "en")
+    said = "llm-70b-pretrain 2026-10-12 00:00, 12 h before the end of its newest window."
+    assert f"Calibrated from a trace: {said}" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("mark", "total", "low", "shown"),
+    [
+        ("at least", 0.061, 0.069, 0.069),
+        ("at least", 0.11, 0.069, 0.11),
+        ("exact", 0.061, 0.069, 0.061),
+        ("", None, 0.069, None),
+    ],
+)
+def test_all_communication_is_no_less_than_what_is_exposed(
+    mark: str, total: float | None, low: float, shown: float | None
+) -> None:
+    """The bytes of a job prove a part of its communication: a bound below the exposed share would contradict it."""
+    told = {"first_ts": BEGIN, "last_until": BEGIN, "held_grade": "B", "mark": mark, "total": total, "low": low}
+    row = SourceRow(**{field.name: told.get(field.name) for field in fields(SourceRow)})
+    assert exposed_of(row).total == shown

@@ -14,7 +14,7 @@ from clusterctl.analytics.reports.communication import hint, queries
 from clusterctl.analytics.reports.communication.queries import JobsRow, SourceRow, TrendRow
 from clusterctl.analytics.reports.communication.trend import Stretch, segments, stretches
 from clusterctl.analytics.reports.communication.verdicts import LINES, against, halving
-from clusterctl.analytics.reports.model_comm import CommJob, Exposed, RankSpread, SlowLink, SlowRank
+from clusterctl.analytics.reports.model_comm import CommJob, Exposed, RankSpread, SlowLink, SlowRank, Traced
 from clusterctl.analytics.reports.model_nodes import Slow
 from clusterctl.clock import iso_text
 from clusterctl.store import Param, Reader
@@ -31,6 +31,7 @@ class Known:
     sources: Mapping[str, Sequence[SourceRow]]
     trends: Mapping[str, Sequence[Stretch]]
     ranks: Mapping[str, queries.RanksRow]
+    traced: Mapping[str, queries.TracedRow]
     calibrations: Mapping[str, Sequence[datetime]]
 
 
@@ -68,6 +69,7 @@ def _known(store: Reader, window: Mapping[str, Param], jobs: Sequence[str]) -> K
         sources,
         {job: stretches(points, sorted(calibrations.get(job, []))) for job, points in trends.items()},
         {row.job_id: row for row in queries.RANKS.run(store, **given)},
+        {row.job_id: row for row in queries.TRACED.run(store, **given)},
         calibrations,
     )
 
@@ -106,6 +108,7 @@ def _job(
         layout=best.layout_now,
         configurations=best.layouts,
         calibrated_at=iso_text(max(calibrated)) if calibrated else None,
+        calibration_age_s=_age_s(calibrated, known.sources[row.job]),
         exposed=exposed,
         others=[exposed_of(other) for other in others],
         spread=_spread(best, known.ranks.get(row.job)),
@@ -115,6 +118,26 @@ def _job(
         slow_links=[SlowLink(one.node, one.name, one.slow_ratio, one.onset) for one in links[:TOP_SLOW]],
         hint=hint.hint_of(found, ports, links[0].name if links else "", units[0].name if units else ""),
         trend=segments(known.trends.get(row.job, [])),
+        traced=_traced(known.traced.get(row.job)),
+    )
+
+
+def _age_s(calibrated: Sequence[datetime], sources: Sequence[SourceRow]) -> float | None:
+    ends = [source.last_until for source in sources if source.held_grade == Grade.A.value]
+    return max(0.0, (max(ends) - max(calibrated)).total_seconds()) if ends and calibrated else None
+
+
+def _traced(row: queries.TracedRow | None) -> Traced | None:
+    if row is None:
+        return None
+    return Traced(
+        row.told_by,
+        iso_text(row.at),
+        row.families if row.families or row.families_told else None,
+        row.unplaced if row.unplaced or row.unplaced_told else None,
+        row.waited_for,
+        row.waited_for_share,
+        row.tables,
     )
 
 
@@ -134,7 +157,7 @@ def exposed_of(row: SourceRow) -> Exposed:
         steps=row.steps_seen or None,
         ranks=row.ranks_seen,
         ranks_of_job=row.ranks_of_job,
-        total=row.total,
+        total=_total(row),
         total_mark=row.mark,
         overlap=row.hidden,
         wait=row.wait,
@@ -144,6 +167,13 @@ def exposed_of(row: SourceRow) -> Exposed:
         busbw_gbs=row.busbw,
         label="" if row.held_grade == Grade.EXACT.value else LABEL if row.low is not None else "",
     )
+
+
+def _total(row: SourceRow) -> float | None:
+    """What bytes prove is often less than what is exposed, and all communication is no less than that."""
+    if row.mark != "at least" or row.total is None or row.low is None:
+        return row.total
+    return max(row.total, row.low)
 
 
 def _spread(best: SourceRow, ranks: queries.RanksRow | None) -> RankSpread | None:

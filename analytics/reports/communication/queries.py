@@ -102,6 +102,20 @@ class RanksRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TracedRow:
+    job_id: str
+    at: datetime
+    told_by: str
+    families: list[str]
+    unplaced: list[str]
+    families_told: int
+    unplaced_told: int
+    waited_for: int | None
+    waited_for_share: float | None
+    tables: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class CalibrationRow:
     job_id: str
     layout: str
@@ -124,5 +138,6 @@ JOBS = Query("reports/comm_jobs.sql", JobsRow)
 SOURCES = Query("reports/comm_sources.sql", SourceRow)
 TREND = Query("reports/comm_trend.sql", TrendRow)
 RANKS = Query("reports/comm_ranks.sql", RanksRow)
+TRACED = Query("reports/comm_traced.sql", TracedRow)
 CALIBRATIONS = Query("reports/comm_calibrations.sql", CalibrationRow)
 PORT_GROWTH = Query("reports/comm_ports.sql", PortGrowthRow)

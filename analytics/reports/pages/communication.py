@@ -19,8 +19,17 @@ from clusterctl.analytics.reports.page import (
     Tone,
     name_cell,
 )
-from clusterctl.analytics.reports.pages.communication_hints import hints
-from clusterctl.analytics.reports.pages.communication_jobs import calibrated, configured, further, jobs, parts, trends
+from clusterctl.analytics.reports.pages.communication_hints import hints, slowest
+from clusterctl.analytics.reports.pages.communication_jobs import (
+    calibrated,
+    configured,
+    further,
+    halved,
+    jobs,
+    parts,
+    trends,
+)
+from clusterctl.analytics.reports.pages.communication_traced import traced
 from clusterctl.analytics.reports.pages.communication_words import interval, span
 from clusterctl.analytics.reports.words import Words
 
@@ -34,8 +43,16 @@ def communication(cluster: model.ClusterReport, w: Words) -> Section:
     if not told.groups:
         return Section("communication", title, [Note(w.told(told.status))])
     scale = max([SCALE, *(group.high or 0.0 for group in told.groups), *(job.exposed.high or 0.0 for job in told.jobs)])
-    blocks: list[Block] = [*_distribution(told, w), _groups(told, w, scale), jobs(told, w, scale)]
-    blocks += [*further(told, w), *parts(told, w), *trends(told, w), *hints(told, w), *_remarks(told, w)]
+    blocks: list[Block] = [*_distribution(told, w), _groups(told, w, scale), jobs(told, w, scale), *halved(told, w)]
+    blocks += [
+        *further(told, w),
+        *parts(told, w),
+        *traced(told, w),
+        *trends(told, w),
+        *hints(told, w),
+        *slowest(told, w),
+        *_remarks(told, w),
+    ]
     return Section("communication", title, blocks)
 
 

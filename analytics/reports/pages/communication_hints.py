@@ -18,14 +18,23 @@ def hints(told: Communication, w: Words) -> list[Block]:
         Column(w("job"), keep=ESSENTIAL, cut=True),
         Column(w("hint at a cause"), keep=ESSENTIAL, wrap=True),
         Column(w("because; what is missing"), keep=8, wrap=True),
-        Column(w("slowest ranks"), keep=7, wrap=True),
-        Column(w("slowest links"), keep=7, wrap=True),
     ]
-    rows = [_hint(job, w) for job in told.jobs if job.hint.cause != hint.NONE or job.slow_ranks or job.slow_links]
+    rows = [_hint(job, w) for job in told.jobs if job.hint.cause != hint.NONE]
     if not rows:
         return []
     caption = w("What may be behind it: a guess by a rule from the trend of the job, no finding")
     return [Grid(columns, rows, caption), Note(w("How a hint is made: docs/kpi.md, section Communication."))]
+
+
+def slowest(told: Communication, w: Words) -> list[Block]:
+    """A table of its own, so that a narrow page has it too."""
+    columns = [
+        Column(w("job"), keep=ESSENTIAL, cut=True),
+        Column(w("slowest ranks"), keep=ESSENTIAL, wrap=True),
+        Column(w("slowest links"), keep=ESSENTIAL, wrap=True),
+    ]
+    rows = [_slowest(job, w) for job in told.jobs if job.slow_ranks or job.slow_links]
+    return [Grid(columns, rows, w("Ranks that others wait for, and links found slow under the job"))] if rows else []
 
 
 def _hint(job: CommJob, w: Words) -> list[Cell]:
@@ -34,13 +43,17 @@ def _hint(job: CommJob, w: Words) -> list[Cell]:
     if seen and told.grade:
         seen = w("{because} (grade {grade})", because=seen, grade=name_cell(told.grade, 8))
     known = told.cause in (hint.NETWORK, hint.SLOW_PEER, hint.CONFIGURATION)
-    cause = (
-        w("cause unknown") if told.cause == hint.UNKNOWN else w("nothing to explain") if told.cause == hint.NONE else ""
-    )
+    cause = w("cause unknown") if told.cause == hint.UNKNOWN else w.told(told.cause)
     return [
         name_cell(job.job_id, 40),
-        Badge(w.told(told.cause), Tone.WARN) if known else cause or w.told(told.cause),
+        Badge(w.told(told.cause), Tone.WARN) if known else cause,
         w("; ").join([seen] * bool(seen) + [w("missing: {what}", what=w.told(one)) for one in told.missing]),
+    ]
+
+
+def _slowest(job: CommJob, w: Words) -> list[Cell]:
+    return [
+        name_cell(job.job_id, 40),
         w(", ").join(
             w(
                 "{rank} at {points} of {all} points",

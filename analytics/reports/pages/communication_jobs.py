@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from clusterctl.analytics.communication.grade import Grade
 from clusterctl.analytics.communication.job import ABOVE, BELOW
-from clusterctl.analytics.reports.figures import count_text, moment_text, number_text, share_text
+from clusterctl.analytics.reports.figures import count_text, moment_text, number_text, seconds_text, share_text
 from clusterctl.analytics.reports.model_comm import Against, CommJob, Communication, Exposed, Halving
 from clusterctl.analytics.reports.page import (
     ESSENTIAL,
@@ -37,7 +37,6 @@ def jobs(told: Communication, w: Words, scale: float) -> Grid:
         Column(w("drawn, lines at 6 % and 12 %"), keep=2),
         Column(w("stands on"), keep=ESSENTIAL, wrap=True),
         Column(w("against 6 % and 12 %"), keep=ESSENTIAL, wrap=True),
-        Column(w("half of it would win"), keep=7, wrap=True),
     ]
     return Grid(columns, [_job(job, w, scale, told.lines) for job in told.jobs], w("The jobs with the most GPU-hours"))
 
@@ -52,7 +51,30 @@ def _job(job: CommJob, w: Words, scale: float, lines: Sequence[float]) -> list[C
         span(job.exposed.value, job.exposed.low, job.exposed.high, scale, lines),
         standing(w, job.exposed),
         _verdict(job.verdicts, w),
-        _halving(job.halving, w),
+    ]
+
+
+def halved(told: Communication, w: Words) -> list[Block]:
+    """What half of each job's exposed share would win; a table of its own, so that a narrow page has it too."""
+    columns = [
+        Column(w("job"), keep=ESSENTIAL, cut=True),
+        Column(w("steps shorter by"), right=True, keep=8),
+        Column(w("more steps an hour"), right=True, keep=ESSENTIAL),
+        Column(w("GPU-hours won"), right=True, keep=ESSENTIAL),
+    ]
+    rows = [_halved(job, job.halving, w) for job in told.jobs if job.halving is not None]
+    return [Grid(columns, rows, w("What half of the exposed share would win, all else as before"))] if rows else []
+
+
+def _halved(job: CommJob, told: Halving, w: Words) -> list[Cell]:
+    shorter = told.step_shorter_low, told.step_shorter_high
+    gain = told.throughput_gain_low, told.throughput_gain_high
+    hours = told.gpu_hours_low, told.gpu_hours_high
+    return [
+        name_cell(job.job_id, 40),
+        _ends(w, *(share_text(w, end) for end in shorter)),
+        _ends(w, *(share_text(w, end) for end in gain)),
+        _ends(w, *map(number_text, hours)),
     ]
 
 
@@ -67,18 +89,6 @@ def _verdict(told: Sequence[Against], w: Words) -> Cell:
     ]
     tone = Tone.PLAIN if above and below else Tone.GOOD if below else Tone.BAD
     return Badge(w(", ").join(phrases), tone)
-
-
-def _halving(told: Halving | None, w: Words) -> str:
-    if told is None:
-        return ""
-    ends = told.throughput_gain_low, told.throughput_gain_high
-    hours = told.gpu_hours_low, told.gpu_hours_high
-    return w(
-        "{gain} more steps an hour, {hours} GPU-hours",
-        gain=_ends(w, *(share_text(w, end) for end in ends)),
-        hours=_ends(w, *map(number_text, hours)),
-    )
 
 
 def _ends(w: Words, low: str, high: str) -> str:
@@ -197,13 +207,13 @@ def configured(told: Communication, w: Words) -> list[Block]:
 def calibrated(told: Communication, w: Words) -> list[Block]:
     """How old the calibration of grade A is."""
     rows = [
-        w("{job} {at}", job=named(job.job_id, 40), at=moment_text(job.calibrated_at))
+        w(
+            "{job} {at}, {age} before the end of its newest window",
+            job=named(job.job_id, 40),
+            at=moment_text(job.calibrated_at),
+            age=seconds_text(w, job.calibration_age_s),
+        )
         for job in told.jobs
-        if job.calibrated_at is not None and _graded(job, Grade.A)
+        if job.calibrated_at is not None and job.calibration_age_s is not None
     ]
     return [Note(w("Calibrated from a trace: {jobs}.", jobs=w(", ").join(rows)))] if rows else []
-
-
-def _graded(job: CommJob, grade: Grade) -> bool:
-    sources: list[Exposed] = [job.exposed, *job.others]
-    return any(source.grade == grade.value for source in sources)

@@ -222,7 +222,9 @@ def _facts(cluster: model.ClusterReport, w: Words) -> list[tuple[str, str]]:
     rows.append((w("unattributed"), unattributed))
     nameless = faults.count and not faults.concentration.distinct_nodes  # counts of an import, not that no node had one
     rows.append((w("nodes with a fault"), count_text(w, None if nameless else faults.concentration.distinct_nodes)))
-    rows.append((w("nodes affected"), count_text(w, None if nameless else faults.nodes_affected)))
+    rows.append(
+        (w("nodes affected, added up over incidents"), count_text(w, None if nameless else faults.nodes_affected))
+    )
     rows.append((w("still open at the end"), w("{count}, counted", count=count_text(w, faults.still_open))))
     if faults.out_of_service:
         text = w("{count}, in the capacity rate alone", count=count_text(w, faults.out_of_service))
